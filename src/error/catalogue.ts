@@ -1,0 +1,89 @@
+/** What each error code means for the person who reads it and for the loop that may try again. */
+
+/** `retry`: tried again with backoff. `stalled`: a person must act first; tried again when policy, configuration or repository changes. */
+export type Disposition = 'retry' | 'stalled';
+
+interface CatalogueEntry {
+  readonly disposition: Disposition;
+  /** One imperative sentence that names a file, a key or a command. */
+  readonly remedy: string;
+}
+
+/**
+ * The closed set of error codes. A code is also the Kubernetes Event reason, the log field `code` and the metric label,
+ * so a code is never renamed.
+ */
+export const catalogue = {
+  ConfigInvalid: { disposition: 'stalled', remedy: 'Correct the configuration file at the place named.' },
+  PolicyInvalid: {
+    disposition: 'stalled',
+    remedy: 'Correct the policy file at the place named; `tallyman check` validates it.',
+  },
+  PolicyDuplicate: {
+    disposition: 'stalled',
+    remedy: 'Give each ImagePolicy its own metadata.name within its namespace.',
+  },
+  ReferenceInvalid: { disposition: 'stalled', remedy: 'Write the image as [host[:port]/]path[:tag][@digest].' },
+  MarkerInvalid: {
+    disposition: 'stalled',
+    remedy: 'Write the marker after one scalar, as # {"$imagepolicy": "<namespace>:<policy>[:tag|:name|:digest]"}.',
+  },
+  MarkerUnknown: {
+    disposition: 'stalled',
+    remedy: 'Name an existing ImagePolicy in the marker, or remove the marker.',
+  },
+  TargetMissing: { disposition: 'stalled', remedy: 'Add a marker where the version is written, or widen write.paths.' },
+  TargetConflict: {
+    disposition: 'stalled',
+    remedy: 'Let one policy own the place: narrow write.paths, or mark it for one policy.',
+  },
+  EditRefused: {
+    disposition: 'stalled',
+    remedy: 'Correct the file by hand at the place named; nothing in it was changed.',
+  },
+  FileUnreadable: {
+    disposition: 'stalled',
+    remedy: 'Keep the file as UTF-8 YAML within the stated limits, or leave it out with write.paths.',
+  },
+  RegistryUnavailable: {
+    disposition: 'retry',
+    remedy: 'Check that the registry host is reachable from here; it is tried again by itself.',
+  },
+  RegistryDenied: {
+    disposition: 'stalled',
+    remedy: 'Give credentials that may pull this repository under `registries` in the configuration.',
+  },
+  RegistryInvalid: {
+    disposition: 'retry',
+    remedy: 'Check the registry: its answer does not follow the Distribution API.',
+  },
+  ImageNotFound: {
+    disposition: 'stalled',
+    remedy: 'Correct spec.image, or give credentials that may see the repository.',
+  },
+  ListingTruncated: {
+    disposition: 'retry',
+    remedy: 'Raise the page limit under `registries` in the configuration, or list fewer tags per repository.',
+  },
+  RepoUnavailable: {
+    disposition: 'retry',
+    remedy: 'Check that the Git server is reachable from here; it is tried again by itself.',
+  },
+  RepoDenied: {
+    disposition: 'stalled',
+    remedy: 'Give credentials for the Yaml repo under `repos` in the configuration.',
+  },
+  RepoInvalid: { disposition: 'stalled', remedy: 'Point `repos` at an existing Git repository and branch.' },
+  PushRejected: {
+    disposition: 'stalled',
+    remedy: 'Let the bot user push to the branch, or choose another branch under `repos`.',
+  },
+  PushRaced: {
+    disposition: 'retry',
+    remedy: 'Nothing to do: the branch kept moving; the next pass plans again on its new tip.',
+  },
+  WorkTreeDirty: { disposition: 'stalled', remedy: 'Commit, stash or undo the local changes to the files named.' },
+  Internal: { disposition: 'retry', remedy: 'Report this as a bug of Tallyman, with the log lines around it.' },
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type ErrorCode = keyof typeof catalogue;

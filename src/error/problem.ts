@@ -1,0 +1,50 @@
+import { catalogue, type ErrorCode } from './catalogue.ts';
+import { type Place, TallymanError } from './tallyman-error.ts';
+
+/** One thing that went wrong, as plain data: what reports, Events, logs and `--output json` are made of. */
+export interface Problem {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly remedy: string;
+  readonly place?: Place;
+  /** Whom it concerns, as `namespace/name`; absent when it concerns no one policy. */
+  readonly policy?: string;
+}
+
+/** The problem with its catalogue remedy filled in. */
+export function createProblem(
+  code: ErrorCode,
+  message: string,
+  about: { place?: Place | undefined; policy?: string | undefined; remedy?: string | undefined } = {},
+): Problem {
+  return {
+    code,
+    message,
+    remedy: about.remedy ?? catalogue[code].remedy,
+    ...(about.place && { place: about.place }),
+    ...(about.policy !== undefined && { policy: about.policy }),
+  };
+}
+
+/** The problem that a caught failure is; anything that is not a TallymanError is a bug and becomes `Internal`. */
+export function toProblem(error: unknown, about: { place?: Place; policy?: string } = {}): Problem {
+  if (error instanceof TallymanError) {
+    const { code, message, remedy } = error;
+    return createProblem(code, message, {
+      place: error.place ?? about.place,
+      policy: error.policy ?? about.policy,
+      remedy,
+    });
+  }
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return createProblem('Internal', `Cannot go on: ${text}`, about);
+}
+
+/** `file:line:column: message [code]. remedy`, on one line. */
+export function formatProblem(problem: Problem): string {
+  const { place } = problem;
+  const where = place
+    ? [place.file, place.line, place.column].filter((part) => part !== undefined).join(':')
+    : problem.policy;
+  return `${where === undefined ? '' : `${where}: `}${problem.message} [${problem.code}] ${problem.remedy}`;
+}

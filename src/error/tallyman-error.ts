@@ -1,0 +1,41 @@
+import { catalogue, type Disposition, type ErrorCode } from './catalogue.ts';
+
+/** A place in a file of the Yaml repo or of the configuration; line and column count from 1. */
+export interface Place {
+  readonly file: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
+interface TallymanErrorOptions {
+  readonly place?: Place | undefined;
+  /** Whom it concerns, as `namespace/name`. */
+  readonly policy?: string | undefined;
+  /** Replaces the catalogue's general remedy where a more exact one is known. */
+  readonly remedy?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * The one error class. `message` reads `Cannot <verb> <object> "<value>": <what was found>, <what was wanted>` and never
+ * holds a secret; `remedy` is our own sentence, never a library's.
+ */
+export class TallymanError extends Error {
+  override readonly name = 'TallymanError';
+  readonly code: ErrorCode;
+  readonly place: Place | undefined;
+  readonly policy: string | undefined;
+  readonly remedy: string;
+
+  constructor(code: ErrorCode, message: string, options: TallymanErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.place = options.place;
+    this.policy = options.policy;
+    this.remedy = options.remedy ?? catalogue[code].remedy;
+  }
+
+  get disposition(): Disposition {
+    return catalogue[this.code].disposition;
+  }
+}

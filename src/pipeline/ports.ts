@@ -1,0 +1,67 @@
+/** What the pipeline needs from the outside world: interfaces of plain data that the adapters implement. */
+import type { ImageRepository } from '../image/reference.ts';
+
+interface CallOptions {
+  readonly signal: AbortSignal;
+}
+
+/** What a manifest says of itself. */
+export interface ManifestInfo {
+  /** Digest of record: of the index for a multi-platform image. `sha256:<64 hex>` */
+  readonly digest: string;
+  /** OCI annotations of that manifest or index; empty where it has none. Written by the publisher: untrusted. */
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** An image registry. Failures are TallymanErrors: RegistryUnavailable, RegistryDenied, RegistryInvalid, ImageNotFound, ListingTruncated. */
+export interface Registry {
+  /** Every tag of the repository, each valid by the tag grammar, once; order means nothing. Never a part of the list. */
+  listTags(repository: ImageRepository, options: CallOptions): Promise<readonly string[]>;
+  /** The manifest behind a tag; ImageNotFound where the tag is not there. */
+  fetchManifest(repository: ImageRepository, tag: string, options: CallOptions): Promise<ManifestInfo>;
+}
+
+/** One file of a snapshot. `{ path: 'apps/web.yaml', oid: '3b18…', mode: '100644' }` */
+export interface RepoFile {
+  /** Path from the repository's root, `/` between folders. */
+  readonly path: string;
+  /** Git blob id, 40 hexadecimal digits. */
+  readonly oid: string;
+  /** Git's mode in octal: `100644`, `100755`; `120000` is a symbolic link, `160000` a submodule. */
+  readonly mode: string;
+}
+
+/** The Yaml repo at one commit. An unchanged tip gives the same object again. */
+export interface Snapshot {
+  readonly commit: string;
+  readonly files: readonly RepoFile[];
+}
+
+/** Who a commit names; `when` is the moment it is made. */
+export interface CommitAuthor {
+  readonly name: string;
+  readonly email: string;
+}
+
+/** A commit to be made on `base`: these files get these bytes, everything else stays. */
+export interface NewCommit {
+  readonly base: Snapshot;
+  readonly changes: ReadonlyMap<string, Uint8Array>;
+  readonly message: string;
+  readonly author: CommitAuthor;
+  /** Milliseconds since 1970, UTC. */
+  readonly whenMs: number;
+}
+
+/** `moved`: the branch was no longer at `base`, nothing was written; fetch and plan again. */
+export type PushOutcome = { readonly kind: 'pushed'; readonly commit: string } | { readonly kind: 'moved' };
+
+/** One branch of a Yaml repo. Failures are TallymanErrors: RepoUnavailable, RepoDenied, RepoInvalid, PushRejected, WorkTreeDirty. */
+export interface YamlRepo {
+  /** The branch as it is now on the remote. */
+  fetch(options: CallOptions): Promise<Snapshot>;
+  /** The bytes of each blob asked for, by id. */
+  readBlobs(oids: Iterable<string>, options: CallOptions): Promise<ReadonlyMap<string, Uint8Array>>;
+  /** Commits and pushes, only if the branch is still at `commit.base`. Never forces. */
+  push(commit: NewCommit, options: CallOptions): Promise<PushOutcome>;
+}
