@@ -1,0 +1,69 @@
+#!/bin/sh
+# Installs the programs that the tests talk to and that are missing here; exit code 0 means that all of them are there.
+set -eu
+
+# One row for each: the program that is looked for, the package that holds it on Debian, and where it is wanted.
+wanted='
+docker-registry docker-registry everywhere
+git git everywhere
+update-ca-certificates ca-certificates debian
+'
+
+# Debian keeps some of them in sbin, which is not on every user's PATH.
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+
+system=other
+if command -v apt-get >/dev/null 2>&1; then system=debian; fi
+
+find_missing() {
+  echo "$wanted" | while read -r program package where; do
+    if [ -z "$program" ] || { [ "$where" = debian ] && [ "$system" != debian ]; }; then continue; fi
+    if ! command -v "$program" >/dev/null 2>&1; then echo "$package"; fi
+  done
+}
+
+missing=$(find_missing | tr '\n' ' ')
+if [ -z "$missing" ]; then
+  echo 'Everything that the tests need is installed.'
+  exit 0
+fi
+
+if [ "$system" != debian ]; then
+  echo "Cannot install the test services: no apt-get here. Install by hand, by their Debian names: $missing" >&2
+  exit 1
+fi
+
+as_root=''
+if [ "$(id -u)" -ne 0 ]; then
+  if ! command -v sudo >/dev/null 2>&1; then
+    echo "Cannot install the test services without root or sudo. Run as root: apt-get install $missing" >&2
+    exit 1
+  fi
+  as_root='sudo'
+fi
+
+# A Debian package starts its service on install unless policy-rc.d answers 101 ("not allowed"); the tests start their own.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap '$as_root rm -f "$policy"' EXIT
+  trap 'exit 130' HUP INT TERM
+  printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+  $as_root chmod 755 "$policy"
+fi
+
+$as_root apt-get update -qq
+# The list is split into words on purpose.
+# shellcheck disable=SC2086
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+case " $missing " in
+  # Nor shall the registry start with the next boot.
+  *' docker-registry '*)
+    if command -v systemctl >/dev/null 2>&1; then $as_root systemctl disable docker-registry >/dev/null 2>&1 || true; fi
+    ;;
+esac
+
+missing=$(find_missing | tr '\n' ' ')
+if [ -n "$missing" ]; then
+  echo "Cannot find after the installation: $missing" >&2
+  exit 1
+fi
