@@ -1,0 +1,102 @@
+/** Plans the edits of one batch from files, policies and what was selected. */
+import { createProblem, type Problem, toProblem } from '../error/problem.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Selection } from '../select/selection.ts';
+import { type FileSites, findSites } from '../target/find-sites.ts';
+import { matchTargets } from '../target/match-targets.ts';
+import type { Target } from '../target/target.ts';
+import { decodeText } from '../yaml/decode-text.ts';
+import type { Edit, Files, Plan, Update } from './plan.ts';
+import { planTargets, type ScalarChange } from './plan-targets.ts';
+import { quoteScalar } from './quote-scalar.ts';
+
+/**
+ * The plan that writes each selection to its policy's targets in these files; what cannot be written is a problem of the
+ * plan, and the rest goes on. Files that need no change are not in it.
+ *
+ * @example
+ * planEdits(files, [policy], [selection]).edits[0].newText // 'ghcr.io/acme/web:1.5.0'
+ */
+export function planEdits(files: Files, policies: readonly Policy[], selections: readonly Selection[]): Plan {
+  const sites = new Map<string, FileSites>();
+  const unreadable: Problem[] = [];
+  for (const [file, bytes] of files) {
+    try {
+      sites.set(file, findSites(decodeText(bytes, file), file));
+    } catch (error) {
+      unreadable.push(toProblem(error, { place: { file } }));
+    }
+  }
+  const { targets, problems } = matchTargets(sites, policies);
+  const plan = planTargetEdits(files, targets, selections);
+  const found = [...sites.values()].flatMap((file) => file.problems);
+  return { ...plan, problems: [...unreadable, ...found, ...problems, ...plan.problems] };
+}
+
+/** The same, where the targets are known already; `files` needs only those that have targets. */
+export function planTargetEdits(files: Files, targets: readonly Target[], selections: readonly Selection[]): Plan {
+  const { changes, problems } = planTargets(targets, selections);
+  const { settled, conflicts } = settleConflicts(changes);
+  const byFile = new Map<string, ScalarChange[]>();
+  for (const change of settled) byFile.set(change.target.file, [...(byFile.get(change.target.file) ?? []), change]);
+  const edits = [...byFile]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([file, inFile]) => toEdits(file, files.get(file), inFile));
+  const updates = new Map<string, Update>();
+  for (const { update } of settled) updates.set(`${update.policy} ${update.from} ${update.to}`, update);
+  const sorted = [...updates].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, update]) => update);
+  return { edits, updates: sorted, problems: [...problems, ...conflicts] };
+}
+
+/** One change for each place; a place that two policies want to fill differently is left alone, with all of its target. */
+function settleConflicts(changes: readonly ScalarChange[]): {
+  settled: readonly ScalarChange[];
+  conflicts: readonly Problem[];
+} {
+  const byPlace = new Map<string, ScalarChange>();
+  const refused = new Set<Target>();
+  const conflicts: Problem[] = [];
+  for (const change of changes) {
+    const place = `${change.scalar.start} ${change.target.file}`;
+    const other = byPlace.get(place);
+    if (other === undefined) byPlace.set(place, change);
+    else if (other.value !== change.value) {
+      refused.add(change.target).add(other.target);
+      conflicts.push(describeConflict(change, other));
+    }
+  }
+  return { settled: [...byPlace.values()].filter((change) => !refused.has(change.target)), conflicts };
+}
+
+function describeConflict(change: ScalarChange, other: ScalarChange): Problem {
+  const { file, policy } = change.target;
+  const { line, column } = change.scalar;
+  const message = `Cannot write "${change.value}": policy "${other.target.policy.key}" wants "${other.value}" at the same place, one policy for each place was wanted`;
+  return createProblem('TargetConflict', message, { place: { file, line, column }, policy: policy.key });
+}
+
+function toEdits(file: string, bytes: Uint8Array | undefined, changes: readonly ScalarChange[]): Edit[] {
+  if (bytes === undefined) return [];
+  const text = decodeText(bytes, file);
+  const encoder = new TextEncoder();
+  const ordered = [...changes].sort((a, b) => a.scalar.start - b.scalar.start);
+  let seenChars = 0;
+  let seenBytes = 0;
+  return ordered.map(({ target, scalar, value }) => {
+    seenBytes += encoder.encode(text.slice(seenChars, scalar.start)).length;
+    seenChars = scalar.start;
+    const oldText = text.slice(scalar.start, scalar.end);
+    return {
+      file,
+      start: seenBytes,
+      end: seenBytes + encoder.encode(oldText).length,
+      oldText,
+      newText: quoteScalar(value, scalar),
+      value,
+      fileBytes: bytes.length,
+      policy: target.policy.key,
+      line: scalar.line,
+      path: scalar.path,
+    };
+  });
+}

@@ -1,0 +1,39 @@
+import type { Problem } from '../error/problem.ts';
+
+/** One scalar to be replaced. Bytes outside `start`…`end` stay as they are. */
+export interface Edit {
+  readonly file: string;
+  /** Byte range in the file it was planned on, quotes included. */
+  readonly start: number;
+  readonly end: number;
+  readonly oldText: string;
+  readonly newText: string;
+  /** What `newText` holds once read. */
+  readonly value: string;
+  /** Length of the file it was planned on, in bytes: tells a plan that was applied already from one that was not. */
+  readonly fileBytes: number;
+  /** `shop/web` */
+  readonly policy: string;
+  /** Where, for people: line from 1 and `spec.containers[0].image`. */
+  readonly line: number;
+  readonly path: string;
+}
+
+/** What changes for one policy. `{ policy: 'shop/web', image: 'ghcr.io/acme/web', from: '1.4.2', to: '1.5.0' }` */
+export interface Update {
+  readonly policy: string;
+  readonly image: string;
+  /** Tag, or `tag@digest`, or digest, as written before; undefined where there was no version. */
+  readonly from: string | undefined;
+  readonly to: string;
+}
+
+/** All edits of one batch, by file and then by place, and what was left out and why. Plain data. */
+export interface Plan {
+  readonly edits: readonly Edit[];
+  readonly updates: readonly Update[];
+  readonly problems: readonly Problem[];
+}
+
+/** Files by path from the repository's root. */
+export type Files = ReadonlyMap<string, Uint8Array>;

@@ -1,0 +1,60 @@
+import { RE2JS } from 're2js';
+import { TallymanError } from '../error/tallyman-error.ts';
+
+/** A compiled pattern that runs in time linear in the text, whoever wrote it. */
+export interface Pattern {
+  readonly source: string;
+  /** Whether it matches anywhere in the text. */
+  test(text: string): boolean;
+  /** What the named group holds where the pattern matches; undefined where it does not match or the group took no part. */
+  group(text: string, name: string): string | undefined;
+  readonly groupNames: readonly string[];
+}
+
+const maxPatternChars = 1000;
+/** Compiled instructions: what a match costs per character. `\w{1000}` has some 1,000. */
+const maxProgramSize = 5000;
+
+/**
+ * The pattern in RE2 syntax; throws `PolicyInvalid` for what RE2 refuses (look-around, back-references, huge repeats).
+ * Source: the RE2 syntax as implemented by re2js.
+ */
+export function parsePattern(source: string): Pattern {
+  if (source.length > maxPatternChars) {
+    throw invalid(source, `it has ${source.length} characters, at most ${maxPatternChars} are allowed`);
+  }
+  const compiled = compile(source);
+  if (compiled.programSize() > maxProgramSize) {
+    throw invalid(
+      source,
+      `it compiles to ${compiled.programSize()} instructions, at most ${maxProgramSize} are allowed`,
+    );
+  }
+  const groups = new Map(Object.entries(compiled.namedGroups()));
+  return {
+    source,
+    test: (text) => compiled.test(text),
+    group(text, name) {
+      const matcher = compiled.matcher(text);
+      return groups.has(name) && matcher.find() ? (matcher.group(name) ?? undefined) : undefined;
+    },
+    groupNames: [...groups.keys()],
+  };
+}
+
+function compile(source: string): RE2JS {
+  try {
+    return RE2JS.compile(source);
+  } catch (cause) {
+    const found = cause instanceof Error ? cause.message.replace(/^error parsing regexp: /, '') : String(cause);
+    throw invalid(source, `${found}, a pattern in RE2 syntax was wanted`, cause);
+  }
+}
+
+function invalid(source: string, found: string, cause?: unknown): TallymanError {
+  const shown = source.length > 80 ? `${source.slice(0, 77)}...` : source;
+  return new TallymanError('PolicyInvalid', `Cannot use pattern ${JSON.stringify(shown)}: ${found}`, {
+    cause,
+    remedy: 'Write the pattern in RE2 syntax, without look-around and back-references.',
+  });
+}

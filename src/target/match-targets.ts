@@ -1,0 +1,110 @@
+/** Joins what files hold with what policies want: which policy may write where. */
+import { createProblem, type Problem } from '../error/problem.ts';
+import { createGlob } from '../policy/glob.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { FileSites } from './find-sites.ts';
+import type { Site } from './site.ts';
+import type { Target } from './target.ts';
+
+/** The targets of all policies, and what kept a marker or a policy from having one. */
+export interface TargetFindings {
+  readonly targets: readonly Target[];
+  /** MarkerUnknown and TargetMissing. */
+  readonly problems: readonly Problem[];
+}
+
+interface Located {
+  readonly file: string;
+  readonly site: Site;
+}
+
+/**
+ * Markers come first: a policy that any marker names has no structural targets, and a place that is marked for one policy
+ * is no structural target of another. Markers count within `write.paths` where a person wrote them, else anywhere;
+ * structure always within the paths. `broken` holds the keys of policies that exist but cannot be used.
+ */
+export function matchTargets(
+  sites: ReadonlyMap<string, FileSites>,
+  policies: readonly Policy[],
+  broken: ReadonlySet<string> = new Set(),
+): TargetFindings {
+  const problems: Problem[] = [];
+  const byKey = new Map(policies.map((policy) => [policy.key, policy]));
+  const located = [...sites].flatMap(([file, found]) => found.sites.map((site) => ({ file, site })));
+  const marked = located.filter(({ site }) => site.claim.by === 'policy');
+  const within = createPathCheck();
+  const targets: Target[] = [];
+  for (const { file, site } of marked) {
+    const key = site.claim.by === 'policy' ? site.claim.policy : '';
+    const policy = byKey.get(key);
+    const fault = policy === undefined ? describeUnknown(key, broken) : describeOutside(policy, within(policy, file));
+    if (fault !== undefined) problems.push(markerProblem({ file, site }, fault));
+    else if (policy !== undefined) targets.push({ policy, file, site });
+  }
+  targets.push(
+    ...matchStructure(located, policies, {
+      within,
+      marked,
+      withMarkers: new Set(targets.map((target) => target.policy)),
+    }),
+  );
+  const found = new Set(targets.map((target) => target.policy));
+  problems.push(...policies.filter((policy) => !found.has(policy) && !policy.suspend).map(describeMissing));
+  return { targets, problems };
+}
+
+type PathCheck = (policy: Policy, file: string) => boolean;
+
+function createPathCheck(): PathCheck {
+  const globs = new Map<string, (path: string) => boolean>();
+  return (policy, file) =>
+    policy.paths.globs.some((glob) => {
+      const known = globs.get(glob) ?? createGlob(glob);
+      globs.set(glob, known);
+      return known(file);
+    });
+}
+
+function matchStructure(
+  located: readonly Located[],
+  policies: readonly Policy[],
+  rules: { within: PathCheck; marked: readonly Located[]; withMarkers: ReadonlySet<Policy> },
+): Target[] {
+  const markedPlaces = new Set(rules.marked.flatMap(placesOf));
+  const byRepository = new Map<string, Policy[]>();
+  for (const policy of policies.filter((candidate) => !candidate.markersOnly && !rules.withMarkers.has(candidate))) {
+    const name = `${policy.repository.host}/${policy.repository.path}`;
+    byRepository.set(name, [...(byRepository.get(name) ?? []), policy]);
+  }
+  return located.flatMap(({ file, site }) => {
+    if (site.claim.by !== 'repository' || placesOf({ file, site }).some((place) => markedPlaces.has(place))) return [];
+    const { host, path } = site.claim.repository;
+    const claiming = byRepository.get(`${host}/${path}`) ?? [];
+    return claiming.filter((policy) => rules.within(policy, file)).map((policy) => ({ policy, file, site }));
+  });
+}
+
+function placesOf({ file, site }: Located): string[] {
+  return site.scalars.map((scalar) => `${scalar.start} ${file}`);
+}
+
+function describeUnknown(key: string, broken: ReadonlySet<string>): string | undefined {
+  return broken.has(key) ? undefined : `there is no policy "${key}", the name of an ImagePolicy was wanted`;
+}
+
+function describeOutside(policy: Policy, inside: boolean): string | undefined {
+  if (inside || !policy.paths.explicit) return undefined;
+  return `the file is outside write.paths of policy "${policy.key}", a file inside them was wanted`;
+}
+
+function markerProblem({ file, site }: Located, fault: string): Problem {
+  const [first] = site.scalars;
+  const place = { file, ...(first && { line: first.line, column: first.column }) };
+  return createProblem('MarkerUnknown', `Cannot follow the image policy marker: ${fault}`, { place });
+}
+
+function describeMissing(policy: Policy): Problem {
+  const where = policy.paths.globs.map((glob) => `"${glob || '**'}"`).join(', ');
+  const message = `Cannot find a place for policy "${policy.key}": nothing in ${where} is marked for it or holds image "${policy.image}", at least one was wanted`;
+  return createProblem('TargetMissing', message, { place: policy.source, policy: policy.key });
+}

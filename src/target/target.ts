@@ -1,0 +1,42 @@
+import { findImageReference } from '../image/reference.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Part, Site, SiteScalar } from './site.ts';
+
+/** One place in one file that one policy may write. */
+export interface Target {
+  readonly policy: Policy;
+  readonly file: string;
+  readonly site: Site;
+}
+
+/** The version that a place has now. `{ tag: '1.4.2', digest: undefined }` */
+export interface CurrentVersion {
+  readonly tag: string | undefined;
+  readonly digest: string | undefined;
+}
+
+/** What the target's scalars say now; both undefined where they hold another image or a placeholder. */
+export function readCurrent({ policy, site }: Target): CurrentVersion {
+  const whole = valueOf(site, 'reference');
+  if (whole !== undefined) {
+    const reference = findImageReference(whole);
+    const same = reference?.host === policy.repository.host && reference.path === policy.repository.path;
+    return { tag: same ? reference.tag : undefined, digest: same ? reference.digest : undefined };
+  }
+  const [tag, digestBehindTag] = (valueOf(site, 'tag') ?? '').split('@', 2);
+  return { tag: orUndefined(tag), digest: orUndefined(valueOf(site, 'digest')) ?? orUndefined(digestBehindTag) };
+}
+
+/** The first scalar of the site that carries the part. */
+export function findScalar(site: Site, part: Part): SiteScalar | undefined {
+  return site.scalars.find((scalar) => scalar.part === part);
+}
+
+function valueOf(site: Site, part: Part): string | undefined {
+  return findScalar(site, part)?.value;
+}
+
+/** An empty value, or YAML's words for nothing, is no version. */
+function orUndefined(text: string | undefined): string | undefined {
+  return text === undefined || /^(?:|~|null|Null|NULL)$/.test(text) ? undefined : text;
+}
