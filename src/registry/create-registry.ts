@@ -1,0 +1,123 @@
+/** Container registries over HTTP: tags and manifests, by the OCI Distribution API. */
+import { setTimeout as wait } from 'node:timers/promises';
+import { TallymanError } from '../error/tallyman-error.ts';
+import { formatCanonical, type ImageRepository } from '../image/reference.ts';
+import type { Registry } from '../pipeline/ports.ts';
+import type { RepositoryAccess } from './access.ts';
+import { toAnswerError } from './answer-error.ts';
+import { startDeadline } from './deadline.ts';
+import { type HostSettings, resolveRegistryHost } from './host.ts';
+import { createHttpClient, type HttpAnswer } from './http.ts';
+import { defaultLimits, type Limits } from './limits.ts';
+import { listTags } from './list-tags.ts';
+import { fetchManifest } from './manifest.ts';
+import { quote, redact } from './quote.ts';
+import { createRetryingSend } from './retry.ts';
+import { createSignedSend } from './sign-in.ts';
+import { createTokenSource } from './token.ts';
+
+/** Something to know that is no failure. `warning` is the registry's own text (RFC 7234 Warning 299), made safe to show. */
+export type RegistryEvent =
+  | { readonly kind: 'retry'; readonly host: string; readonly task: string; readonly waitMs: number }
+  | { readonly kind: 'dropped-tags'; readonly repository: string; readonly count: number }
+  | { readonly kind: 'warning'; readonly host: string; readonly text: string };
+
+export interface RegistryOptions {
+  /** The settings of a host of image references (`docker.io`, `ghcr.io`, `localhost:5000`); asked at each call. */
+  readonly hosts: (host: string) => HostSettings;
+  readonly log?: (event: RegistryEvent) => void;
+  /** Waits; throws the signal's reason when that ends first. */
+  readonly sleep?: (waitMs: number, signal: AbortSignal) => Promise<void>;
+  /** Milliseconds since 1970, UTC. */
+  readonly now?: () => number;
+  /** From 0 to less than 1. */
+  readonly random?: () => number;
+  readonly limits?: Partial<Limits>;
+}
+
+type Call<T> = (access: RepositoryAccess) => Promise<T>;
+
+/** A client for every registry that `hosts` has settings for. It keeps connections and tokens until `close`. */
+export function createRegistry(options: RegistryOptions): Registry & { close(): Promise<void> } {
+  const { hosts, log = () => {}, sleep = waitFor, now = Date.now, random = Math.random } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  const http = createHttpClient(limits);
+  const send = createRetryingSend({
+    exchange: http.exchange,
+    limits,
+    now,
+    random,
+    sleep,
+    onRetry: ({ host, task }, { waitMs }) => log({ kind: 'retry', host: host.name, task, waitMs: Math.round(waitMs) }),
+  });
+  const signedSend = createSignedSend(send, createTokenSource({ send, now, limits }));
+  const warn = createWarner(log);
+
+  async function call<T>(
+    repository: ImageRepository,
+    about: { task: string; signal: AbortSignal },
+    run: Call<T>,
+  ): Promise<T> {
+    const { task } = about;
+    const host = resolveRegistryHost(repository.host, hosts(repository.host));
+    const deadline = startDeadline(about.signal, limits.operationMs, () => {
+      const found = `it is not done after ${limits.operationMs / 1000} s`;
+      return new TallymanError('RegistryUnavailable', `Cannot ${task}: ${found}, an end was wanted`);
+    });
+    try {
+      return await run({
+        repository,
+        origin: host.origin,
+        task,
+        limits: { ...limits, maxPages: host.settings.maxPages ?? limits.maxPages },
+        get: async (request) => {
+          const answer = await signedSend({ ...request, host, path: repository.path, task, signal: deadline.signal });
+          warn(host.name, answer);
+          return answer;
+        },
+        fail: (answer) => toAnswerError(answer, { task, signedIn: host.settings.credential !== undefined }),
+      });
+    } finally {
+      deadline.stop();
+    }
+  }
+
+  return {
+    listTags: (repository, { signal }) =>
+      call(repository, { task: `list the tags of "${formatCanonical(repository)}"`, signal }, async (access) => {
+        const { tags, dropped } = await listTags(access);
+        if (dropped > 0) log({ kind: 'dropped-tags', repository: formatCanonical(repository), count: dropped });
+        return tags;
+      }),
+    fetchManifest: (repository, tag, { signal }) =>
+      call(
+        repository,
+        { task: `fetch the manifest of "${formatCanonical({ ...repository, tag })}"`, signal },
+        (access) => fetchManifest(access, tag),
+      ),
+    close: http.close,
+  };
+}
+
+/** Most different warnings remembered, so that each is told once. */
+const maxWarnings = 500;
+
+/** OCI distribution-spec, "Warnings": `Warning: 299 - "text"`. */
+function createWarner(log: (event: RegistryEvent) => void): (host: string, answer: HttpAnswer) => void {
+  const told = new Set<string>();
+  return (host, { headers }) => {
+    const text = /^299 - "((?:[^"\\]|\\.)*)"/.exec(headers.warning ?? '')?.[1];
+    if (text === undefined || told.size >= maxWarnings || told.has(`${host} ${text}`)) return;
+    told.add(`${host} ${text}`);
+    log({ kind: 'warning', host, text: quote(redact(text, [])) });
+  };
+}
+
+async function waitFor(waitMs: number, signal: AbortSignal): Promise<void> {
+  try {
+    await wait(waitMs, undefined, { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+}
