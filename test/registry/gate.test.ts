@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createGate } from '../../src/registry/gate.ts';
+
+describe('createGate', () => {
+  it('lets so many through for each key, in order, and goes on after a failure', async () => {
+    const gate = createGate(2);
+    const { signal } = new AbortController();
+    let inFlight = 0;
+    let most = 0;
+    const started: number[] = [];
+    const work = (index: number) => async () => {
+      started.push(index);
+      inFlight += 1;
+      most = Math.max(most, inFlight);
+      await new Promise(setImmediate);
+      inFlight -= 1;
+      if (index === 1) throw new Error('one fails');
+      return index;
+    };
+    const results = await Promise.allSettled(
+      Array.from({ length: 7 }, (_, index) => gate.run('a', signal, work(index))),
+    );
+    assert.equal(most, 2);
+    assert.deepEqual(started, [0, 1, 2, 3, 4, 5, 6]);
+    assert.equal(results.filter(({ status }) => status === 'rejected').length, 1);
+  });
+
+  it('does not hold one key up for another', async () => {
+    const gate = createGate(1);
+    const { signal } = new AbortController();
+    let release = (): void => {};
+    const held = gate.run('a', signal, () => new Promise<void>((resolve) => (release = resolve)));
+    assert.equal(await gate.run('b', signal, async () => 'through'), 'through');
+    release();
+    await held;
+  });
+
+  it('lets a waiting caller leave, and keeps its place for the next', async () => {
+    const gate = createGate(1);
+    const controller = new AbortController();
+    let release = (): void => {};
+    const held = gate.run('a', controller.signal, () => new Promise<void>((resolve) => (release = resolve)));
+    const leaving = gate.run('a', controller.signal, async () => assert.fail('it has left'));
+    const next = gate.run('a', new AbortController().signal, async () => 'through');
+    controller.abort(new Error('enough'));
+    await assert.rejects(leaving, /enough/);
+    release();
+    await held;
+    assert.equal(await next, 'through');
+  });
+});
