@@ -1,0 +1,53 @@
+/** Git's binary deltas. Source: git's "gitformat-pack", "Deltified representation". */
+import { damaged } from './errors.ts';
+
+/** A little-endian number of 7-bit groups, with the offset behind it. */
+export function readVarint(bytes: Buffer, start: number): { value: number; next: number } {
+  let value = 0;
+  let scale = 1;
+  let at = start;
+  for (;;) {
+    const byte = bytes[at++];
+    if (byte === undefined || scale > 2 ** 49) throw damaged('a packed object', 'a number in it is cut off');
+    value += (byte & 0x7f) * scale;
+    if (byte < 0x80) return { value, next: at };
+    scale *= 128;
+  }
+}
+
+/** The size in bytes that the delta's result has. */
+export function deltaResultBytes(delta: Buffer): number {
+  return readVarint(delta, readVarint(delta, 0).next).value;
+}
+
+/** The object that `delta` makes of `base`; throws `RepoInvalid` where the two do not belong together. */
+export function applyDelta(base: Buffer, delta: Buffer): Buffer {
+  const source = readVarint(delta, 0);
+  const target = readVarint(delta, source.next);
+  if (source.value !== base.length) throw damaged('a packed object', 'its delta belongs to another base');
+  const result = Buffer.allocUnsafe(target.value);
+  let at = target.next;
+  let written = 0;
+  while (at < delta.length) {
+    const op = delta[at++] ?? 0;
+    const copies = op >= 0x80;
+    const copy = copies ? readCopy(delta, at, op) : { from: at, bytes: op, next: at + op };
+    const source = copies ? base : delta;
+    if (copy.bytes === 0 || copy.from + copy.bytes > source.length || written + copy.bytes > result.length)
+      throw damaged('a packed object', 'its delta reaches outside');
+    source.copy(result, written, copy.from, copy.from + copy.bytes);
+    written += copy.bytes;
+    at = copy.next;
+  }
+  if (written !== result.length) throw damaged('a packed object', 'its delta ends too early');
+  return result;
+}
+
+/** A copy instruction: bits 0-3 of `op` say which offset bytes follow, bits 4-6 which size bytes; size 0 means 65,536. */
+function readCopy(delta: Buffer, start: number, op: number): { from: number; bytes: number; next: number } {
+  let at = start;
+  const take = (bit: number): number => (op & (1 << bit) ? (delta[at++] ?? 0) * 2 ** ((bit % 4) * 8) : 0);
+  const from = take(0) + take(1) + take(2) + take(3);
+  const bytes = take(4) + take(5) + take(6);
+  return { from, bytes: bytes === 0 ? 0x10000 : bytes, next: at };
+}

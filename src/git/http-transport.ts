@@ -1,0 +1,201 @@
+/** Git over HTTP(S): timeouts, bounded answers, basic auth for the configured origin alone. Source: git's "gitprotocol-http". */
+import { Agent, type Dispatcher } from 'undici';
+import { fromHttpStatus, fromNetwork, repoInvalid, repoUnavailable, showUrl } from './errors.ts';
+import { agent, type GitService, type GitTransport, type TransportOptions } from './transport.ts';
+
+export interface Credential {
+  readonly username: string;
+  readonly password: string;
+}
+
+export interface HttpTransportOptions {
+  /** `https://host/path`; user information in it is used where `credential` gives none. */
+  readonly url: string;
+  /** Asked at each request, so that a rotated password works at once. */
+  readonly credential?: (() => Promise<Credential | undefined>) | undefined;
+  /** PEM certificates trusted besides none other; absent: Node's own. */
+  readonly ca?: string | Buffer | undefined;
+  /** Longest silence of the server, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Largest answer read, in bytes. */
+  readonly maxAnswerBytes: number;
+}
+
+interface Call extends TransportOptions {
+  readonly method: 'GET' | 'POST';
+  /** What follows the repository's URL: `/git-upload-pack`. */
+  readonly suffix: string;
+  readonly service: GitService;
+  readonly body?: Buffer;
+}
+
+const maxRedirects = 3;
+
+/** A transport over HTTP. Redirects are followed for the first request only, and only within the configured origin. */
+export function createHttpTransport(options: HttpTransportOptions): GitTransport {
+  const { origin, pathname, fromUrl } = parseUrl(options.url);
+  const shownUrl = showUrl(options.url);
+  const dispatcher = new Agent({
+    connect: { timeout: options.timeoutMs, ...(options.ca !== undefined && { ca: options.ca }) },
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+  let repoPath = pathname;
+  const request = async (call: Call): Promise<Buffer> => {
+    const credential = (await options.credential?.()) ?? fromUrl;
+    const watchdog = createWatchdog(options.timeoutMs, call.signal);
+    try {
+      for (let hops = 0; hops <= maxRedirects; hops++) {
+        const answer = await dispatcher.request({
+          origin,
+          path: repoPath + call.suffix,
+          method: call.method,
+          headers: formatHeaders(call, credential),
+          signal: watchdog.signal,
+          ...(call.body && { body: call.body }),
+        });
+        watchdog.touch();
+        if (answer.statusCode === 200)
+          return await readAnswer(answer, { call, shownUrl, watchdog, maxBytes: options.maxAnswerBytes });
+        await answer.body.dump({ limit: 64 * 1024 });
+        const moved = findRedirect(answer, { origin, suffix: call.suffix, follows: call.method === 'GET', shownUrl });
+        if (moved === undefined) throw fromHttpStatus(answer.statusCode, { url: shownUrl, service: call.service });
+        repoPath = moved;
+      }
+      throw repoInvalid(`Cannot read Yaml repo "${shownUrl}": the server redirects more than ${maxRedirects} times`);
+    } catch (error) {
+      call.signal.throwIfAborted();
+      if (watchdog.expired())
+        throw repoUnavailable(
+          `Cannot reach Yaml repo "${shownUrl}": the server was silent for ${options.timeoutMs} ms, an answer was wanted`,
+          error,
+        );
+      throw fromNetwork(error, shownUrl);
+    } finally {
+      watchdog.stop();
+    }
+  };
+  return {
+    shownUrl,
+    advertise: (service, given) =>
+      request({ ...given, method: 'GET', service, suffix: `/info/refs?service=${service}` }),
+    exchange: (service, body, given) => request({ ...given, method: 'POST', service, suffix: `/${service}`, body }),
+    // Not close(): it would wait for an answer that a stalled server never ends.
+    close: () => dispatcher.destroy(),
+  };
+}
+
+function parseUrl(url: string): { origin: string; pathname: string; fromUrl: Credential | undefined } {
+  const wanted = 'an http:// or https:// URL was wanted';
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch {
+    throw repoInvalid(`Cannot use Yaml repo "${showUrl(url)}": it is no URL, ${wanted}`);
+  }
+  if (!/^https?:$/.test(parsed.protocol))
+    throw repoInvalid(`Cannot use Yaml repo "${showUrl(url)}": it begins with "${parsed.protocol}", ${wanted}`);
+  const fromUrl =
+    parsed.username === '' && parsed.password === ''
+      ? undefined
+      : { username: decodeURIComponent(parsed.username), password: decodeURIComponent(parsed.password) };
+  return { origin: parsed.origin, pathname: parsed.pathname.replace(/\/+$/, ''), fromUrl };
+}
+
+function formatHeaders(call: Call, credential: Credential | undefined): Record<string, string> {
+  return {
+    'user-agent': `git/${agent}`,
+    accept: call.method === 'GET' ? '*/*' : `application/x-${call.service}-result`,
+    'cache-control': 'no-cache',
+    ...(call.version2 && { 'git-protocol': 'version=2' }),
+    ...(call.body && { 'content-type': `application/x-${call.service}-request` }),
+    ...(credential && {
+      authorization: `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString('base64')}`,
+    }),
+  };
+}
+
+interface Reading {
+  readonly call: Call;
+  readonly shownUrl: string;
+  readonly watchdog: Watchdog;
+  readonly maxBytes: number;
+}
+
+async function readAnswer(
+  answer: Dispatcher.ResponseData,
+  { call, shownUrl, watchdog, maxBytes }: Reading,
+): Promise<Buffer> {
+  const found = String(answer.headers['content-type'] ?? 'none');
+  const wanted = `application/x-${call.service}-${call.method === 'GET' ? 'advertisement' : 'result'}`;
+  if (!found.startsWith(wanted)) {
+    await answer.body.dump({ limit: 64 * 1024 });
+    throw repoInvalid(
+      `Cannot read Yaml repo "${shownUrl}": the answer has another content type than "${wanted}", as of a web page or a login`,
+      'Give the URL that `git clone` takes under `repos`.',
+    );
+  }
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of answer.body) {
+    watchdog.touch();
+    bytes += chunk.length;
+    if (bytes > maxBytes)
+      throw repoInvalid(
+        `Cannot read Yaml repo "${shownUrl}": the answer has more than ${maxBytes} bytes`,
+        'Use a smaller Yaml repo.',
+      );
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, bytes);
+}
+
+interface Redirecting {
+  readonly origin: string;
+  readonly suffix: string;
+  readonly follows: boolean;
+  readonly shownUrl: string;
+}
+
+/** The repository's new path where the answer is a redirect that may be followed; undefined where it is no redirect. */
+function findRedirect(answer: Dispatcher.ResponseData, about: Redirecting): string | undefined {
+  const location = answer.headers.location;
+  if (![301, 302, 303, 307, 308].includes(answer.statusCode) || typeof location !== 'string') return undefined;
+  const target = URL.canParse(location, about.origin) ? new URL(location, about.origin) : undefined;
+  const path = target && target.pathname + target.search;
+  if (about.follows && target?.origin === about.origin && path?.endsWith(about.suffix))
+    return path.slice(0, -about.suffix.length);
+  throw repoInvalid(
+    `Cannot read Yaml repo "${about.shownUrl}": the server redirects to "${showUrl(target?.href ?? '')}", the address itself was wanted`,
+    'Write the address that the server redirects to under `repos`.',
+  );
+}
+
+interface Watchdog {
+  readonly signal: AbortSignal;
+  touch(): void;
+  expired(): boolean;
+  stop(): void;
+}
+
+/** Aborts after `silenceMs` without a touch, or with the outer signal. */
+function createWatchdog(silenceMs: number, outer: AbortSignal): Watchdog {
+  const controller = new AbortController();
+  let expired = false;
+  const timer = setTimeout(() => {
+    expired = true;
+    controller.abort();
+  }, silenceMs);
+  const forward = (): void => controller.abort(outer.reason);
+  if (outer.aborted) forward();
+  else outer.addEventListener('abort', forward, { once: true });
+  return {
+    signal: controller.signal,
+    touch: () => void timer.refresh(),
+    expired: () => expired,
+    stop() {
+      clearTimeout(timer);
+      outer.removeEventListener('abort', forward);
+    },
+  };
+}

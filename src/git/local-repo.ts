@@ -1,0 +1,163 @@
+/** The Yaml repo in a folder: read straight from its objects, written by git's own lock protocol. */
+import { join } from 'node:path';
+import type { NewCommit, PushOutcome, Snapshot } from '../pipeline/ports.ts';
+import { formatBranchRef, showBranch } from './branch.ts';
+import { type BuiltCommit, buildCommit, formatIdentity } from './commit.ts';
+import { missingObject, repoInvalid } from './errors.ts';
+import { type Checkout, findCheckout, type GitDir, openGitDir } from './git-dir.ts';
+import { commitRef, findHeadBranch, type RefMove, readRef, resolveSymbolic } from './local-refs.ts';
+import { acquireLock } from './lock-file.ts';
+import { maxMetadataBytes } from './object.ts';
+import { createObjectStore, type ObjectStore } from './object-store.ts';
+import { writeObjects } from './object-write.ts';
+import { createSnapshotReader } from './snapshot.ts';
+import { changeWorkTree, type FileChange, lockIndex, recoverWorkTree } from './work-tree.ts';
+import type { ClosableYamlRepo } from './yaml-repo.ts';
+
+interface LocalRepoOptions {
+  readonly path: string;
+  readonly branch: string | undefined;
+  readonly maxBlobBytes: number;
+}
+
+interface Local {
+  readonly git: GitDir;
+  readonly store: ObjectStore;
+}
+
+/** One branch of a local repository. The repository is opened at the first call. */
+export function createLocalRepo({ path, branch, maxBlobBytes }: LocalRepoOptions): ClosableYamlRepo {
+  const snapshots = createSnapshotReader();
+  let local: Local | undefined;
+  const open = (): Local => {
+    if (local === undefined) {
+      const git = openGitDir(path);
+      local = { git, store: createObjectStore(join(git.commonDir, 'objects')) };
+    }
+    return local;
+  };
+  const findRef = (git: GitDir): string =>
+    branch === undefined ? findHeadBranch(git) : resolveSymbolic(git.commonDir, formatBranchRef(branch));
+  return {
+    async fetch(): Promise<Snapshot> {
+      const { git, store } = open();
+      return snapshots.read(readTip(git, findRef(git)), store.find);
+    },
+    readBlobs: async (oids, { signal }) => open().store.readBlobs(oids, { maxBytes: maxBlobBytes, signal }),
+    push: async (commit, { signal }) => {
+      const opened = open();
+      return pushCommit(opened, { commit, ref: findRef(opened.git), signal });
+    },
+    async close() {
+      local?.store.close();
+      local = undefined;
+    },
+  };
+}
+
+function readTip({ commonDir, path }: GitDir, ref: string): string {
+  const tip = readRef(commonDir, ref);
+  if (tip !== undefined) return tip;
+  throw repoInvalid(
+    `Cannot read Yaml repo "${path}": it has no branch "${showBranch(ref)}" with a commit, an existing branch was wanted`,
+    'Make a first commit, or name an existing branch under `repos`.',
+  );
+}
+
+interface Pushing {
+  readonly commit: NewCommit;
+  readonly ref: string;
+  readonly signal: AbortSignal;
+}
+
+async function pushCommit({ git, store }: Local, { commit, ref, signal }: Pushing): Promise<PushOutcome> {
+  const checkout = findCheckout(git, ref);
+  const readBlob = (oid: string): Buffer => {
+    const found = store.find(oid, maxMetadataBytes);
+    if (found === undefined || !('body' in found)) throw missingObject(oid);
+    return found.body;
+  };
+  const tip = readTip(git, ref);
+  if (checkout)
+    await recoverWorkTree({ checkout, readBlob, signal }, () =>
+      indexFiles(createSnapshotReader().read(tip, store.find)),
+    );
+  if (tip !== commit.base.commit) return { kind: 'moved' };
+  const built = buildCommit(commit, store.find);
+  writeObjects(join(git.commonDir, 'objects'), built.objects);
+  const move = formatMove({ commit, ref, built });
+  if (checkout === undefined) return moveRef(git, { move, headDir: findHeadDir(git, ref), signal });
+  const changes = listChanges(commit, built);
+  return moveWithWorkTree(git, { checkout, move, changes, readBlob, signal });
+}
+
+function formatMove({ commit, ref, built }: { commit: NewCommit; ref: string; built: BuiltCommit }): RefMove {
+  return {
+    ref,
+    from: built.base,
+    to: built.oid,
+    identity: formatIdentity(commit.author, commit.whenMs),
+    subject: commit.message.split('\n')[0] ?? '',
+  };
+}
+
+function listChanges(commit: NewCommit, { blobs }: BuiltCommit): FileChange[] {
+  const find = indexFiles(commit.base);
+  return [...blobs].map(([path, to]) => ({ path, from: find(path) ?? to, to }));
+}
+
+function indexFiles(snapshot: Snapshot): (path: string) => string | undefined {
+  const oids = new Map(snapshot.files.map((file) => [file.path, file.oid]));
+  return (path) => oids.get(path);
+}
+
+/** A bare repository's own HEAD has a log too. */
+function findHeadDir({ commonDir }: GitDir, ref: string): string | undefined {
+  return resolveSymbolic(commonDir, 'HEAD') === ref ? commonDir : undefined;
+}
+
+interface Moving {
+  readonly move: RefMove;
+  readonly headDir: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Compare-and-swap: the ref is read again under its lock. */
+async function moveRef(git: GitDir, { move, headDir, signal }: Moving): Promise<PushOutcome> {
+  const lock = await acquireLock({ file: join(git.commonDir, move.ref), notesDir: git.commonDir, signal });
+  try {
+    if (readRef(git.commonDir, move.ref) !== move.from) return { kind: 'moved' };
+    commitRef(lock, move, { commonDir: git.commonDir, headDir });
+    return { kind: 'pushed', commit: move.to };
+  } finally {
+    lock.release();
+  }
+}
+
+/** The same, with the work files and the index; where HEAD went elsewhere meanwhile, the caller looks again. */
+async function moveWithWorkTree(git: GitDir, moving: MovingWithWorkTree): Promise<PushOutcome> {
+  const { checkout, move, changes, readBlob, signal } = moving;
+  const { commonDir } = git;
+  const indexLock = await lockIndex(checkout, signal);
+  try {
+    const refLock = await acquireLock({ file: join(commonDir, move.ref), notesDir: commonDir, signal });
+    try {
+      if (readRef(commonDir, move.ref) !== move.from) return { kind: 'moved' };
+      if (findCheckout(git, move.ref)?.workTree !== checkout.workTree) return { kind: 'moved' };
+      await changeWorkTree({ checkout, changes, readBlob, signal, lock: indexLock }, () =>
+        commitRef(refLock, move, { commonDir, headDir: checkout.gitDir }),
+      );
+      return { kind: 'pushed', commit: move.to };
+    } finally {
+      refLock.release();
+    }
+  } finally {
+    indexLock.release();
+  }
+}
+
+interface MovingWithWorkTree extends Omit<Moving, 'headDir'> {
+  readonly checkout: Checkout;
+  readonly changes: readonly FileChange[];
+  readonly readBlob: (oid: string) => Buffer;
+}

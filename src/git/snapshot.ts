@@ -1,0 +1,60 @@
+/** Commits to snapshots: every file of a commit, reading only the folders that changed since the last one. */
+import type { RepoFile, Snapshot } from '../pipeline/ports.ts';
+import { type FindObject, parseCommitTree, readBody } from './commit.ts';
+import { damaged } from './errors.ts';
+import { decodeName, isFolder, parseTree } from './tree.ts';
+
+export interface SnapshotReader {
+  /** The commit's files; the same object again for the commit read last. */
+  read(commit: string, find: FindObject): Snapshot;
+}
+
+/** Far above any repository that people edit, far below what a hostile tree of trees would unfold to. */
+const maxEntries = 1_000_000;
+const maxDepth = 128;
+
+/** Remembers the folder listings of the last snapshot by tree id. */
+export function createSnapshotReader(): SnapshotReader {
+  let last: Snapshot | undefined;
+  let listings = new Map<string, readonly RepoFile[]>();
+  return {
+    read(commit, find) {
+      if (last?.commit === commit) return last;
+      const used = new Map<string, readonly RepoFile[]>();
+      const root = parseCommitTree(readBody(find, commit, 'commit'));
+      const files = listFiles({ find, known: listings, used, entries: { left: maxEntries } }, root, '');
+      listings = used;
+      last = { commit, files };
+      return last;
+    },
+  };
+}
+
+interface Walk {
+  readonly find: FindObject;
+  readonly known: ReadonlyMap<string, readonly RepoFile[]>;
+  readonly used: Map<string, readonly RepoFile[]>;
+  readonly entries: { left: number };
+}
+
+function listFiles(walk: Walk, tree: string, prefix: string): readonly RepoFile[] {
+  const key = `${tree} ${prefix}`;
+  const files: RepoFile[] = [];
+  if (prefix.split('/').length > maxDepth) throw damaged(`folder "${prefix.slice(0, 80)}"`, 'it is nested too deep');
+  for (const entry of parseTree(readBody(walk.find, tree, 'tree'))) {
+    if (--walk.entries.left < 0) throw damaged('the commit', `it has more than ${maxEntries} entries`);
+    const path = prefix + decodeName(entry.name);
+    if (!isFolder(entry)) files.push({ path, oid: entry.oid, mode: entry.mode });
+    else for (const file of findListing(walk, entry.oid, `${path}/`)) files.push(file);
+  }
+  walk.used.set(key, files);
+  return files;
+}
+
+/** A folder's files: as remembered, with the listings of its own folders kept in memory too, or read. */
+function findListing(walk: Walk, tree: string, prefix: string): readonly RepoFile[] {
+  const known = walk.known.get(`${tree} ${prefix}`);
+  if (known === undefined) return listFiles(walk, tree, prefix);
+  walk.used.set(`${tree} ${prefix}`, known);
+  return known;
+}

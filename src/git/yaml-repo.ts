@@ -1,0 +1,91 @@
+/** The Yaml repo: one branch of a Git repository, read by blob id and written by compare-and-swap. */
+import type { YamlRepo } from '../pipeline/ports.ts';
+import { formatBranchRef } from './branch.ts';
+import { fromFileSystem } from './errors.ts';
+import { type Credential, createHttpTransport } from './http-transport.ts';
+import { createLocalRepo } from './local-repo.ts';
+import { createRemoteRepo } from './remote-repo.ts';
+
+/** Something worth a log line; `fields` holds no secret. */
+export type Log = (message: string, fields: Readonly<Record<string, string | number>>) => void;
+
+export type ClosableYamlRepo = YamlRepo & {
+  /** Ends connections and closes files; the repo is not used after it. */
+  close(): Promise<void>;
+};
+
+/** Where the repository is: on a server, or a folder (a bare repository, or a work tree). */
+export type RepoLocation =
+  | { readonly kind: 'remote'; readonly url: string }
+  | { readonly kind: 'local'; readonly path: string };
+
+export interface YamlRepoOptions {
+  readonly location: RepoLocation;
+  /** Short name of the branch; absent: the one that the repository's HEAD names. */
+  readonly branch?: string | undefined;
+  /** Folder for the kept clone of a remote; only this process writes there. */
+  readonly stateDir: string;
+  /** Asked at each request and sent only to the origin of the URL. */
+  readonly credential?: (() => Promise<Credential | undefined>) | undefined;
+  /** PEM certificates of a private authority. */
+  readonly ca?: string | Buffer | undefined;
+  readonly log?: Log | undefined;
+  /** Longest silence of the server, in milliseconds; default 30,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Larger blobs are absent from `readBlobs`' answer; default 4 MiB. */
+  readonly maxBlobBytes?: number | undefined;
+  /** Largest download, in bytes; default 1 GiB. */
+  readonly maxAnswerBytes?: number | undefined;
+}
+
+/**
+ * The repository behind the port `YamlRepo`. Calls of `fetch` and `push` run one after the other.
+ *
+ * - `fetch` gives the same Snapshot object while the branch has not moved; a rewritten branch is followed.
+ * - `readBlobs` leaves out blobs larger than `maxBlobBytes`; an id that the repository does not have is `RepoInvalid`.
+ * - `push` changes existing files only, keeps their modes, and never forces. In a work tree that has the branch checked
+ *   out, the files change too.
+ *
+ * An aborted `signal` throws its reason; every other failure is a TallymanError: RepoUnavailable, RepoDenied,
+ * RepoInvalid, PushRejected, WorkTreeDirty, or Internal where a changed path is no file of the base.
+ */
+export function createYamlRepo(options: YamlRepoOptions): ClosableYamlRepo {
+  const { location, branch, stateDir } = options;
+  const maxBlobBytes = options.maxBlobBytes ?? 4 * 1024 * 1024;
+  if (branch !== undefined) formatBranchRef(branch);
+  if (location.kind === 'local') return inTurn(createLocalRepo({ path: location.path, branch, maxBlobBytes }));
+  const transport = createHttpTransport({
+    url: location.url,
+    credential: options.credential,
+    ca: options.ca,
+    timeoutMs: options.timeoutMs ?? 30_000,
+    maxAnswerBytes: options.maxAnswerBytes ?? 1024 ** 3,
+  });
+  return inTurn(createRemoteRepo({ transport, branch, stateDir, maxBlobBytes, log: options.log ?? (() => undefined) }));
+}
+
+/** `fetch` and `push` both change what the repo knows of the branch, so one waits for the other. Foreign failures end here. */
+function inTurn(repo: ClosableYamlRepo): ClosableYamlRepo {
+  let last: Promise<unknown> = Promise.resolve();
+  const next = <T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> => {
+    const turn = last.then(() => translated(signal, run));
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+  return {
+    fetch: (options) => next(options.signal, () => repo.fetch(options)),
+    push: (commit, options) => next(options.signal, () => repo.push(commit, options)),
+    readBlobs: (oids, options) => translated(options.signal, () => repo.readBlobs(oids, options)),
+    close: () => repo.close(),
+  };
+}
+
+async function translated<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  try {
+    return await run();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw fromFileSystem(error, 'the repository');
+  }
+}
