@@ -1,12 +1,12 @@
 /** Plans the edits of one batch from files, policies and what was selected. */
-import { createProblem, type Problem, toProblem } from '../error/problem.ts';
+import { createProblem, type Problem } from '../error/problem.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Selection } from '../select/selection.ts';
-import { type FileSites, findSites } from '../target/find-sites.ts';
+import { findSites } from '../target/find-sites.ts';
 import { matchTargets } from '../target/match-targets.ts';
 import type { Target } from '../target/target.ts';
 import { decodeText } from '../yaml/decode-text.ts';
-import type { Edit, Files, Plan, Update } from './plan.ts';
+import type { Edit, Files, Plan } from './plan.ts';
 import { planTargets, type ScalarChange } from './plan-targets.ts';
 import { quoteScalar } from './quote-scalar.ts';
 
@@ -18,19 +18,11 @@ import { quoteScalar } from './quote-scalar.ts';
  * planEdits(files, [policy], [selection]).edits[0].newText // 'ghcr.io/acme/web:1.5.0'
  */
 export function planEdits(files: Files, policies: readonly Policy[], selections: readonly Selection[]): Plan {
-  const sites = new Map<string, FileSites>();
-  const unreadable: Problem[] = [];
-  for (const [file, bytes] of files) {
-    try {
-      sites.set(file, findSites(decodeText(bytes, file), file));
-    } catch (error) {
-      unreadable.push(toProblem(error, { place: { file } }));
-    }
-  }
+  const sites = new Map([...files].map(([file, bytes]) => [file, findSites(bytes, file)]));
   const { targets, problems } = matchTargets(sites, policies);
   const plan = planTargetEdits(files, targets, selections);
   const found = [...sites.values()].flatMap((file) => file.problems);
-  return { ...plan, problems: [...unreadable, ...found, ...problems, ...plan.problems] };
+  return { ...plan, problems: [...found, ...problems, ...plan.problems] };
 }
 
 /** The same, where the targets are known already; `files` needs only those that have targets. */
@@ -42,10 +34,7 @@ export function planTargetEdits(files: Files, targets: readonly Target[], select
   const edits = [...byFile]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([file, inFile]) => toEdits(file, files.get(file), inFile));
-  const updates = new Map<string, Update>();
-  for (const { update } of settled) updates.set(`${update.policy} ${update.from} ${update.to}`, update);
-  const sorted = [...updates].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, update]) => update);
-  return { edits, updates: sorted, problems: [...problems, ...conflicts] };
+  return { edits, problems: [...problems, ...conflicts] };
 }
 
 /** One change for each place; a place that two policies want to fill differently is left alone, with all of its target. */
@@ -82,7 +71,7 @@ function toEdits(file: string, bytes: Uint8Array | undefined, changes: readonly 
   const ordered = [...changes].sort((a, b) => a.scalar.start - b.scalar.start);
   let seenChars = 0;
   let seenBytes = 0;
-  return ordered.map(({ target, scalar, value }) => {
+  return ordered.map(({ scalar, value, update }) => {
     seenBytes += encoder.encode(text.slice(seenChars, scalar.start)).length;
     seenChars = scalar.start;
     const oldText = text.slice(scalar.start, scalar.end);
@@ -94,7 +83,7 @@ function toEdits(file: string, bytes: Uint8Array | undefined, changes: readonly 
       newText: quoteScalar(value, scalar),
       value,
       fileBytes: bytes.length,
-      policy: target.policy.key,
+      update,
       line: scalar.line,
       path: scalar.path,
     };

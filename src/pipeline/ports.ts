@@ -65,3 +65,21 @@ export interface YamlRepo {
   /** Commits and pushes, only if the branch is still at `commit.base`. Never forces. */
   push(commit: NewCommit, options: CallOptions): Promise<PushOutcome>;
 }
+
+/** Where the pipeline tells what it does; fields are plain data without secrets. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** Time and chance, so that tests own them. */
+export interface Clock {
+  /** Milliseconds since 1970, UTC. */
+  nowMs(): number;
+  /** Resolves after the time, or at once when the signal aborts. */
+  sleep(ms: number, options: CallOptions): Promise<void>;
+  /** At least 0, below 1. */
+  random(): number;
+}

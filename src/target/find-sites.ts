@@ -1,6 +1,8 @@
 /** Finds where images are written in YAML text, knowing no policy: so the answer holds for as long as the text does. */
-import type { Problem } from '../error/problem.ts';
+import { type Problem, toProblem } from '../error/problem.ts';
+import { decodeText } from '../yaml/decode-text.ts';
 import { readYaml } from '../yaml/read-yaml.ts';
+import { markerNeedle } from '../yaml/scan-lexemes.ts';
 import { findMarkers } from './find-markers.ts';
 import { findWorkloads } from './find-workloads.ts';
 import type { Site, TargetKind } from './site.ts';
@@ -9,7 +11,7 @@ import { createYamlView, type YamlView } from './yaml-view.ts';
 /** What a file holds for any policy. */
 export interface FileSites {
   readonly sites: readonly Site[];
-  /** MarkerInvalid, and FileUnreadable for documents that are not valid YAML. */
+  /** MarkerInvalid, and FileUnreadable where the file carries a marker. */
   readonly problems: readonly Problem[];
 }
 
@@ -25,14 +27,26 @@ const finders: Readonly<Record<TargetKind, (view: YamlView, file: string) => Fin
 };
 
 /**
- * All sites of one file's text, markers first; throws `FileUnreadable` where the text is past a limit.
- * Syntax errors make problems only; the other documents of the file are still looked into.
+ * All sites of one file's bytes, markers first. A file that cannot be read (no YAML, such as a Helm template; past a limit)
+ * has none, and is a problem only where it carries a marker; its documents without syntax errors are still looked into.
  */
-export function findSites(text: string, file: string): FileSites {
+export function findSites(bytes: Uint8Array, file: string): FileSites {
+  try {
+    return findInText(decodeText(bytes, file), file);
+  } catch (error) {
+    const marked = new TextDecoder('latin1').decode(bytes).includes(markerNeedle);
+    return { sites: [], problems: marked ? [toProblem(error, { place: { file } })] : [] };
+  }
+}
+
+function findInText(text: string, file: string): FileSites {
   const view = createYamlView(readYaml(text, file));
   const findings = Object.values(finders).map((find) => find(view, file));
   return {
     sites: findings.flatMap((finding) => finding.sites),
-    problems: [...view.file.problems, ...findings.flatMap((finding) => finding.problems ?? [])],
+    problems: [
+      ...(text.includes(markerNeedle) ? view.file.problems : []),
+      ...findings.flatMap((finding) => finding.problems ?? []),
+    ],
   };
 }

@@ -40,3 +40,9 @@ function valueOf(site: Site, part: Part): string | undefined {
 function orUndefined(text: string | undefined): string | undefined {
   return text === undefined || /^(?:|~|null|Null|NULL)$/.test(text) ? undefined : text;
 }
+
+/** `web.yaml:12 spec.containers[0].image` */
+export function formatPlace({ file, site }: Target): string {
+  const [first] = site.scalars;
+  return `${file}:${first?.line} ${first?.path}`;
+}

@@ -1,0 +1,40 @@
+import { createTwoFilesPatch } from 'diff';
+import { formatProblem, toProblem } from '../error/problem.ts';
+import { createImageLookup } from '../pipeline/look-up-images.ts';
+import { type PassContext, planPass } from '../pipeline/run-pass.ts';
+import { type CommonFlags, exitCodes, type OpenSession, withSession } from './session.ts';
+
+/** `tallyman plan`: what would be committed, as a unified diff on standard output; nothing is written. */
+export function planCommand(flags: CommonFlags, open: OpenSession): Promise<number> {
+  return withSession(flags, open, async ({ session, signal }) => {
+    const codes = [];
+    for (const { context } of session.repos) codes.push(await planOne(context, signal));
+    return Math.max(...codes);
+  });
+}
+
+async function planOne(context: PassContext, signal: AbortSignal): Promise<number> {
+  try {
+    const lookup = createImageLookup(context.registry, { concurrency: context.concurrency, signal });
+    const planned = await planPass(context, lookup, { signal });
+    for (const [file, bytes] of planned.changes) {
+      const before = planned.before.get(file);
+      process.stdout.write(formatDiff(file, decode(before), decode(bytes)));
+    }
+    for (const problem of planned.problems) process.stderr.write(`${formatProblem(problem)}\n`);
+    return planned.problems.length === 0 ? exitCodes.ok : exitCodes.problems;
+  } catch (error) {
+    process.stderr.write(`${formatProblem(toProblem(error))}\n`);
+    return exitCodes.failed;
+  }
+}
+
+/** As `git diff` writes it, so that `git apply` takes it. */
+function formatDiff(file: string, before: string, after: string): string {
+  const patch = createTwoFilesPatch(`a/${file}`, `b/${file}`, before, after, undefined, undefined, { context: 3 });
+  return `diff --git a/${file} b/${file}\n${patch.replace(/^=+\n/, '').replace(/^((?:---|\+\+\+) .*?)\t?$/gm, '$1')}`;
+}
+
+function decode(bytes: Uint8Array | undefined): string {
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+}

@@ -1,0 +1,43 @@
+import { toProblem } from '../error/problem.ts';
+import { runPass } from '../pipeline/run-pass.ts';
+import { createProblemTeller, tellReport, watchRepo } from '../pipeline/watch-repo.ts';
+import { type CommonFlags, exitCodes, type OpenSession, withSession } from './session.ts';
+
+/** `tallyman run`: passes until stopped; with `--once` one over each Yaml repo, and the exit code says what happened. */
+export function runCommand(flags: CommonFlags & { once?: boolean }, open: OpenSession): Promise<number> {
+  return withSession(flags, open, async ({ session, config, log, signal }) => {
+    if (flags.once === true) {
+      const codes = [];
+      for (const { context } of session.repos) codes.push(await runOnce(context, { log, signal }));
+      return Math.max(...codes);
+    }
+    const intervalMs = config.intervalSeconds * 1000;
+    log.info({ repos: session.repos.map((repo) => repo.name), intervalSeconds: config.intervalSeconds }, 'watching');
+    await Promise.all(session.repos.map(({ context }) => watchRepo(context, { intervalMs, log, signal })));
+    log.info({}, 'stopped');
+    return exitCodes.ok;
+  });
+}
+
+type Once = Pick<Parameters<typeof watchRepo>[1], 'log' | 'signal'>;
+
+async function runOnce(context: Parameters<typeof runPass>[0], { log, signal }: Once): Promise<number> {
+  const teller = createProblemTeller(log);
+  try {
+    const report = await runPass(context, { signal });
+    tellReport(report, log, teller);
+    log.info(
+      { commit: report.commit, updates: report.updates.length, problems: report.problems.length },
+      describe(report),
+    );
+    return report.problems.length === 0 ? exitCodes.ok : exitCodes.problems;
+  } catch (error) {
+    teller.tell([toProblem(error)]);
+    return exitCodes.failed;
+  }
+}
+
+function describe({ commit, updates, policyCount }: Awaited<ReturnType<typeof runPass>>): string {
+  if (commit !== undefined) return `committed ${updates.length} update${updates.length === 1 ? '' : 's'} as ${commit}`;
+  return `nothing to commit for ${policyCount} ${policyCount === 1 ? 'policy' : 'policies'}`;
+}

@@ -1,0 +1,82 @@
+/** What every command is given: the ports, ready to use, and how to end them. */
+
+import { loadConfig } from '../config/load-config.ts';
+import type { Config } from '../config/schema.ts';
+import { formatProblem } from '../error/problem.ts';
+import type { CheckReport } from '../pipeline/check-repo.ts';
+import type { Log } from '../pipeline/ports.ts';
+import type { PassContext } from '../pipeline/run-pass.ts';
+import { createLog } from './log.ts';
+
+/** One configured Yaml repo, ready to use. */
+export interface RepoSession {
+  /** As the configuration names it: address or path. */
+  readonly name: string;
+  readonly context: PassContext;
+  /** Validates files as they are: of a local work tree those on disk, committed or not. */
+  check(options: { signal: AbortSignal }): Promise<CheckReport>;
+}
+
+export interface Session {
+  readonly repos: readonly RepoSession[];
+  close(): Promise<void>;
+}
+
+/** Makes the adapters that a configuration asks for. */
+export type OpenSession = (config: Config, log: Log) => Session;
+
+export interface CommonFlags {
+  readonly config?: string;
+  readonly repo?: string;
+  readonly branch?: string;
+}
+
+/** Exit codes of every command. */
+export const exitCodes = { ok: 0, problems: 1, usage: 2, failed: 3 } as const;
+
+interface Command {
+  readonly session: Session;
+  readonly config: Config;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs a command with a session, which is closed in the end; the result is the exit code. SIGTERM and SIGINT abort the
+ * signal once; a second one ends the process at once.
+ */
+export async function withSession(
+  flags: CommonFlags,
+  open: OpenSession,
+  run: (command: Command) => Promise<number>,
+): Promise<number> {
+  const loaded = await loadConfig(flags.config ?? process.env['TALLYMAN_CONFIG']);
+  if ('problems' in loaded) return fail(loaded.problems.map(formatProblem));
+  const config = withRepo(loaded.config, flags);
+  if (config.repos.length === 0)
+    return fail(['Cannot start: no Yaml repo is named, --repo URL-or-PATH or `repos` in the configuration was wanted']);
+  const log = createLog(config.log);
+  const abort = new AbortController();
+  const stop = () => abort.abort(new Error('stopped'));
+  process.once('SIGTERM', stop).once('SIGINT', stop);
+  const session = open(config, log);
+  try {
+    return await run({ session, config, log, signal: abort.signal });
+  } finally {
+    process.off('SIGTERM', stop).off('SIGINT', stop);
+    await session.close();
+  }
+}
+
+/** `--repo` takes the place of the configured repos; where one of them has that address or path, its settings stay. */
+function withRepo(config: Config, { repo, branch }: CommonFlags): Config {
+  if (repo === undefined) return config;
+  const known = config.repos.find((configured) => configured.url === repo || configured.path === repo);
+  const place = /^https?:\/\//.test(repo) ? { url: repo } : { path: repo };
+  return { ...config, repos: [{ paths: ['.'], ...known, ...place, ...(branch !== undefined && { branch }) }] };
+}
+
+function fail(lines: readonly string[]): number {
+  process.stderr.write(`${lines.join('\n')}\n`);
+  return exitCodes.usage;
+}

@@ -1,0 +1,81 @@
+/** Puts the program together: the only file that knows every adapter. */
+import { readFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { OpenSession, RepoSession } from './cli/session.ts';
+import { defaultStateDir } from './config/load-config.ts';
+import { readSecret } from './config/read-secret.ts';
+import type { Config, RepoConfig } from './config/schema.ts';
+import { createWorkFiles } from './git/work-files.ts';
+import { createYamlRepo } from './git/yaml-repo.ts';
+import { checkRepo } from './pipeline/check-repo.ts';
+import type { Clock, Log, Registry } from './pipeline/ports.ts';
+import { createRepoMemory } from './pipeline/repo-memory.ts';
+import { createRegistry } from './registry/create-registry.ts';
+
+/** Makes the adapters that the configuration asks for. Nothing is contacted yet. */
+export const openSession: OpenSession = (config, log) => {
+  const registry = openRegistry(config, log);
+  const opened = config.repos.map((repo) => openRepo(repo, { config, registry, log }));
+  return {
+    repos: opened.map(({ session }) => session),
+    async close() {
+      await Promise.all([registry.close(), ...opened.map(({ close }) => close())]);
+    },
+  };
+};
+
+function openRegistry(config: Config, log: Log): Registry & { close(): Promise<void> } {
+  const byHost = new Map(config.registries.map((settings) => [settings.host, settings]));
+  return createRegistry({
+    hosts(host) {
+      const settings = byHost.get(host);
+      if (settings === undefined) return {};
+      return {
+        ...(settings.plainHttp && { plainHttp: true }),
+        credential: settings.credentials && readSecret(settings.credentials, process.env),
+        ca: settings.caFile === undefined ? undefined : readFileSync(settings.caFile, 'utf8'),
+        maxPages: settings.maxPages,
+      };
+    },
+    limits: { headersMs: config.timeoutSeconds * 1000, bodyMs: config.timeoutSeconds * 1000 },
+    log: (event) => log.info(event, `registry: ${event.kind}`),
+  });
+}
+
+function openRepo(
+  repo: RepoConfig,
+  { config, registry, log }: { config: Config; registry: Registry; log: Log },
+): { session: RepoSession; close(): Promise<void> } {
+  const { credentials, path } = repo;
+  const yamlRepo = createYamlRepo({
+    location: path === undefined ? { kind: 'remote', url: repo.url ?? '' } : { kind: 'local', path },
+    branch: repo.branch,
+    stateDir: config.stateDir ?? defaultStateDir(process.env),
+    credential: credentials && (async () => readSecret(credentials, process.env)),
+    ca: repo.caFile === undefined ? undefined : readFileSync(repo.caFile, 'utf8'),
+    timeoutMs: config.timeoutSeconds * 1000,
+    log: (message, fields) => log.debug(fields, message),
+  });
+  const context = {
+    repo: yamlRepo,
+    registry,
+    clock: systemClock,
+    memory: createRepoMemory(repo.paths),
+    author: config.commit.author,
+    concurrency: config.concurrency,
+    allowedRegistries: config.allowedRegistries,
+  };
+  const files = path === undefined ? yamlRepo : createWorkFiles(path);
+  const session: RepoSession = {
+    name: repo.url ?? path ?? '',
+    context,
+    check: (options) => checkRepo(files, createRepoMemory(repo.paths), options),
+  };
+  return { session, close: () => yamlRepo.close() };
+}
+
+const systemClock: Clock = {
+  nowMs: Date.now,
+  random: Math.random,
+  sleep: (ms, { signal }) => wait(ms, undefined, { signal }).catch(() => undefined),
+};

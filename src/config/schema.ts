@@ -1,0 +1,83 @@
+/** The operator's configuration: what is validated, and what config/config.schema.json is made of. */
+import { z } from 'zod';
+
+const credentialsSchema = z
+  .strictObject({
+    username: z.string().min(1).max(256),
+    passwordFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('File that holds the password or token; read again at each use.'),
+    passwordEnv: z.string().min(1).optional().describe('Environment variable that holds it.'),
+  })
+  .refine(({ passwordFile, passwordEnv }) => (passwordFile === undefined) !== (passwordEnv === undefined), {
+    message: 'exactly one of passwordFile and passwordEnv',
+  });
+
+const repoSchema = z
+  .strictObject({
+    url: z
+      .string()
+      .max(2048)
+      .optional()
+      .describe('https:// or http:// address of the Git repository, without credentials.'),
+    path: z.string().min(1).optional().describe('Folder of a local repository: bare, or a work tree.'),
+    branch: z.string().min(1).max(250).optional().describe("By default the repository's own default branch."),
+    paths: z
+      .array(z.string().min(1))
+      .min(1)
+      .default(['.'])
+      .describe('Folders or globs in which YAML files are looked at.'),
+    credentials: credentialsSchema.optional(),
+    caFile: z.string().min(1).optional().describe('PEM file with the certificate authority of the Git server.'),
+  })
+  .refine(({ url, path }) => (url === undefined) !== (path === undefined), { message: 'exactly one of url and path' });
+
+const registrySchema = z.strictObject({
+  host: z.string().min(1).max(255).describe('Host as images name it, with a port if they do; Docker Hub is docker.io.'),
+  plainHttp: z.boolean().default(false).describe('Speak http instead of https; loopback addresses always do.'),
+  credentials: credentialsSchema.optional(),
+  caFile: z.string().min(1).optional(),
+  maxPages: z.int().min(1).max(10_000).default(200).describe('Pages of 1,000 tags that are read of one repository.'),
+});
+
+export const configSchema = z
+  .strictObject({
+    repos: z.array(repoSchema).max(100).default([]).describe('The Yaml repos.'),
+    registries: z.array(registrySchema).max(1000).default([]).describe('Settings for registry hosts that need any.'),
+    allowedRegistries: z.array(z.string()).optional().describe('If given, policies may name these hosts only.'),
+    commit: z
+      .strictObject({
+        author: z
+          .strictObject({ name: z.string().min(1).max(200), email: z.string().min(1).max(200) })
+          .default({ name: 'Tallyman', email: 'tallyman@localhost' }),
+      })
+      .prefault({}),
+    intervalSeconds: z
+      .number()
+      .min(1)
+      .max(86_400)
+      .default(60)
+      .describe('Time between two looks; each varies by a tenth.'),
+    concurrency: z.int().min(1).max(256).default(8).describe('Image repositories listed at the same time.'),
+    timeoutSeconds: z
+      .number()
+      .min(1)
+      .max(3600)
+      .default(30)
+      .describe('Longest wait for one answer of a registry or Git server.'),
+    stateDir: z.string().min(1).optional().describe('Where clones are kept between runs.'),
+    log: z
+      .strictObject({
+        level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+        format: z.enum(['auto', 'json', 'text']).default('auto').describe('auto: text on a terminal, else JSON.'),
+      })
+      .prefault({}),
+  })
+  .describe('Configuration of Tallyman.');
+
+export type Config = z.infer<typeof configSchema>;
+export type RepoConfig = Config['repos'][number];
+export type RegistryConfig = Config['registries'][number];
+export type CredentialsConfig = z.infer<typeof credentialsSchema>;

@@ -1,0 +1,36 @@
+/** Validates policies and their targets; asks no registry and writes nothing. */
+import type { Problem } from '../error/problem.ts';
+import { matchTargets } from '../target/match-targets.ts';
+import { formatPlace, type Target } from '../target/target.ts';
+import type { YamlRepo } from './ports.ts';
+import type { RepoMemory } from './repo-memory.ts';
+
+/** What was found: `{ policies: [{ policy: 'shop/web', image: 'ghcr.io/acme/web', targets: ['web.yaml:12 spec.image'] }], problems: [] }` */
+export interface CheckReport {
+  readonly policies: readonly {
+    readonly policy: string;
+    readonly image: string;
+    readonly targets: readonly string[];
+  }[];
+  readonly problems: readonly Problem[];
+}
+
+/** The report on one Yaml repo, as it is now. */
+export async function checkRepo(
+  repo: Pick<YamlRepo, 'fetch' | 'readBlobs'>,
+  memory: RepoMemory,
+  options: { signal: AbortSignal },
+): Promise<CheckReport> {
+  const contents = await memory.read(repo, await repo.fetch(options), options);
+  const { targets, problems } = matchTargets(contents.sites, contents.policies, contents.broken);
+  const byPolicy = new Map<string, Target[]>();
+  for (const target of targets) byPolicy.set(target.policy.key, [...(byPolicy.get(target.policy.key) ?? []), target]);
+  return {
+    policies: contents.policies.map(({ key, image }) => ({
+      policy: key,
+      image,
+      targets: (byPolicy.get(key) ?? []).map(formatPlace),
+    })),
+    problems: [...contents.problems, ...problems],
+  };
+}

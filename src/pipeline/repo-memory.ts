@@ -1,0 +1,138 @@
+/** What the Yaml repo's files hold, read once for each blob and remembered for as long as the blob is in the repo. */
+import { type Problem, toProblem } from '../error/problem.ts';
+import { createGlob } from '../policy/glob.ts';
+import type { Policy } from '../policy/policy.ts';
+import { policyNeedles, readPolicies, rejectDuplicates } from '../policy/read-policies.ts';
+import { type FileSites, findSites } from '../target/find-sites.ts';
+import { findImageNames, lastComponent } from '../target/image-names.ts';
+import { decodeText } from '../yaml/decode-text.ts';
+import { markerNeedle } from '../yaml/scan-lexemes.ts';
+import type { RepoFile, Snapshot, YamlRepo } from './ports.ts';
+
+/** What one snapshot says. */
+export interface RepoContents {
+  readonly policies: readonly Policy[];
+  /** By file; only files in which any policy could have a place. */
+  readonly sites: ReadonlyMap<string, FileSites>;
+  /** Keys of policies that exist but cannot be used. */
+  readonly broken: ReadonlySet<string>;
+  readonly problems: readonly Problem[];
+}
+
+interface BlobFacts {
+  readonly hasMarker: boolean;
+  readonly imageNames: readonly string[];
+  readonly policies: readonly Policy[];
+  readonly problems: readonly Problem[];
+  sites?: FileSites;
+}
+
+export interface RepoMemory {
+  /** Reads what is new in the snapshot; a file that cannot be read makes a problem only. */
+  read(repo: Pick<YamlRepo, 'readBlobs'>, snapshot: Snapshot, options: { signal: AbortSignal }): Promise<RepoContents>;
+}
+
+/** A memory for one Yaml repo; `paths` are the folders or globs in which YAML files are looked at. */
+export function createRepoMemory(paths: readonly string[]): RepoMemory {
+  const globs = paths.map((path) => createGlob(path.replace(/^\.\/?/, '').replace(/\/$/, '')));
+  const isWatched = ({ path, mode }: RepoFile) =>
+    mode.startsWith('100') && /\.ya?ml$/i.test(path) && globs.some((glob) => glob(path));
+  let known = new Map<string, BlobFacts>();
+  let last: { snapshot: Snapshot; contents: RepoContents } | undefined;
+  return {
+    async read(repo, snapshot, { signal }) {
+      if (last?.snapshot === snapshot) return last.contents;
+      const files = snapshot.files.filter(isWatched);
+      const readBlobs = createBlobReader((oids) => repo.readBlobs(oids, { signal }));
+      const next = await readFacts(known, files, readBlobs);
+      const { policies, problems: duplicates } = rejectDuplicates(
+        [...next.values()].flatMap((facts) => facts.policies),
+      );
+      const sites = await readSites(next, { files, policies, readBlobs });
+      known = next;
+      const problems = [...[...next.values()].flatMap((facts) => facts.problems), ...duplicates];
+      const broken = new Set(problems.flatMap((problem) => problem.policy ?? []));
+      const seen = [...sites.values()].flatMap((file) => file.problems);
+      const contents = { policies, sites, broken, problems: dedupe([...problems, ...seen]) };
+      last = { snapshot, contents };
+      return contents;
+    },
+  };
+}
+
+type ReadBlobs = (oids: Iterable<string>) => Promise<ReadonlyMap<string, Uint8Array>>;
+
+/** Reads each blob once in one pass over the repo. */
+function createBlobReader(readBlobs: ReadBlobs): ReadBlobs {
+  const read = new Map<string, Uint8Array>();
+  return async (oids) => {
+    const missing = [...new Set(oids)].filter((oid) => !read.has(oid));
+    if (missing.length > 0) for (const [oid, bytes] of await readBlobs(missing)) read.set(oid, bytes);
+    return read;
+  };
+}
+
+/** Facts name files, so the same blob at two paths is two entries. */
+const keyOf = ({ oid, path }: RepoFile): string => `${oid} ${path}`;
+
+async function readFacts(
+  known: ReadonlyMap<string, BlobFacts>,
+  files: readonly RepoFile[],
+  readBlobs: ReadBlobs,
+): Promise<Map<string, BlobFacts>> {
+  const fresh = files.filter((file) => !known.has(keyOf(file)));
+  const blobs = await readBlobs(fresh.map((file) => file.oid));
+  const facts = new Map<string, BlobFacts>();
+  for (const file of files) {
+    const bytes = blobs.get(file.oid);
+    const found = known.get(keyOf(file)) ?? (bytes === undefined ? undefined : learn(bytes, file.path));
+    if (found !== undefined) facts.set(keyOf(file), found);
+  }
+  return facts;
+}
+
+function learn(bytes: Uint8Array, path: string): BlobFacts {
+  // One byte a character: the needles are ASCII, and nothing here is ever written back.
+  const rough = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  const facts = {
+    hasMarker: rough.includes(markerNeedle),
+    imageNames: findImageNames(rough),
+    policies: [],
+    problems: [],
+  };
+  if (!policyNeedles.some((needle) => rough.includes(needle))) return facts;
+  try {
+    return { ...facts, ...readPolicies(decodeText(bytes, path), path) };
+  } catch (error) {
+    return { ...facts, problems: [toProblem(error, { place: { file: path } })] };
+  }
+}
+
+async function readSites(
+  facts: ReadonlyMap<string, BlobFacts>,
+  { files, policies, readBlobs }: { files: readonly RepoFile[]; policies: readonly Policy[]; readBlobs: ReadBlobs },
+): Promise<ReadonlyMap<string, FileSites>> {
+  const wanted = new Set(policies.map((policy) => lastComponent(policy.repository.path)));
+  const concerned = files.flatMap((file) => {
+    const known = facts.get(keyOf(file));
+    return known !== undefined && mayHoldTarget(known, wanted) ? [{ file, known }] : [];
+  });
+  const unread = concerned.filter(({ known }) => known.sites === undefined).map(({ file }) => file.oid);
+  const blobs = await readBlobs(unread);
+  for (const { file, known } of concerned) {
+    const bytes = blobs.get(file.oid);
+    if (known.sites === undefined && bytes !== undefined) known.sites = findSites(bytes, file.path);
+  }
+  return new Map(
+    concerned.flatMap(({ file, known }) => (known.sites === undefined ? [] : [[file.path, known.sites] as const])),
+  );
+}
+
+function mayHoldTarget(facts: BlobFacts, wanted: ReadonlySet<string>): boolean {
+  return facts.hasMarker || facts.imageNames.some((name) => name === '*' || wanted.has(name));
+}
+
+/** A file that holds both policies and places tells its syntax errors twice. */
+function dedupe(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
+}

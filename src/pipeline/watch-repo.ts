@@ -1,0 +1,68 @@
+/** Passes over one Yaml repo, one after the other, until told to stop. */
+import { catalogue } from '../error/catalogue.ts';
+import { formatProblem, type Problem, toProblem } from '../error/problem.ts';
+import type { Log } from './ports.ts';
+import { type PassContext, type PassReport, runPass } from './run-pass.ts';
+
+export interface WatchOptions {
+  /** Between the end of one pass and the start of the next; each varies by a tenth. */
+  readonly intervalMs: number;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+const maxBackoffMs = 15 * 60_000;
+
+/** Resolves once the signal aborts; a pass that fails is told and tried again, later each time. */
+export async function watchRepo(context: PassContext, { intervalMs, log, signal }: WatchOptions): Promise<void> {
+  const teller = createProblemTeller(log);
+  let failures = 0;
+  while (!signal.aborted) {
+    try {
+      tellReport(await runPass(context, { signal }), log, teller);
+      failures = 0;
+    } catch (error) {
+      if (signal.aborted) break;
+      failures += 1;
+      teller.tell([toProblem(error)]);
+    }
+    const pauseMs = Math.min(intervalMs * 2 ** Math.min(failures, 10), Math.max(intervalMs, maxBackoffMs));
+    await context.clock.sleep(pauseMs * (0.9 + 0.2 * context.clock.random()), { signal });
+  }
+}
+
+/** One line for each commit and each selection worth one; problems as they come and go. */
+export function tellReport(report: PassReport, log: Log, teller: ProblemTeller): void {
+  const { commit, updates, snapshot, policyCount, tries } = report;
+  for (const update of commit === undefined ? [] : updates) {
+    log.info(
+      { code: 'ImageUpdated', commit, ...update },
+      `${update.policy}: ${update.from ?? 'no version'} → ${update.to}`,
+    );
+  }
+  log.debug({ commit: commit ?? snapshot.commit, policies: policyCount, updates: updates.length, tries }, 'pass done');
+  teller.tell(report.problems);
+}
+
+export interface ProblemTeller {
+  /** Tells what is new since the last call, and what is over. */
+  tell(problems: readonly Problem[]): void;
+}
+
+/** A problem that stays is told once, not at every pass. */
+export function createProblemTeller(log: Log): ProblemTeller {
+  let known = new Map<string, Problem>();
+  return {
+    tell(problems) {
+      const now = new Map(problems.map((problem) => [formatProblem(problem), problem]));
+      for (const [text, problem] of now) {
+        const { code, policy, place, remedy, message } = problem;
+        if (!known.has(text))
+          log.warn({ code, disposition: catalogue[code].disposition, policy, ...place, remedy }, message);
+      }
+      for (const [text, { code, policy, message }] of known)
+        if (!now.has(text)) log.info({ code, policy }, `over: ${message}`);
+      known = now;
+    },
+  };
+}
