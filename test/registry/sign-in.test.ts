@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { describe, it } from 'node:test';
+import { openRegistry, sendJson } from './open-registry.ts';
+
+const credential = { username: 'tally', password: 'open sesame' };
+const short = (requests: readonly { url: string; authorization: string | undefined }[]) =>
+  requests.map(({ url, authorization = '-' }) => `${url.replace(/\?.*/, '')} ${authorization.split(' ')[0]}`);
+
+describe('sign-in', () => {
+  it('is left out where none is asked for', async (t) => {
+    const { server, client, repository, signal } = await openRegistry(t, { settings: { credential } });
+    server.publish('acme/web', '1.0');
+    assert.deepEqual(await client.listTags(repository, { signal }), ['1.0']);
+    assert.deepEqual(short(server.requests), ['/v2/acme/web/tags/list -']);
+  });
+
+  it('answers Basic, and remembers it', async (t) => {
+    const { server, client, repository, signal } = await openRegistry(t, {
+      server: { auth: 'basic' },
+      settings: { credential },
+    });
+    server.publish('acme/web', '1.0');
+    assert.deepEqual(await client.listTags(repository, { signal }), ['1.0']);
+    await client.fetchManifest(repository, '1.0', { signal });
+    assert.deepEqual(short(server.requests), [
+      '/v2/acme/web/tags/list -',
+      '/v2/acme/web/tags/list Basic',
+      '/v2/acme/web/manifests/1.0 Basic',
+    ]);
+  });
+
+  it('gets a token by the challenge, one for each repository, and keeps it', async (t) => {
+    const { server, client, repository, signal } = await openRegistry(t, {
+      server: { auth: 'bearer' },
+      settings: { credential },
+    });
+    server.publish('acme/web', '1.0');
+    server.publish('acme/api', '2.0');
+    await client.listTags(repository, { signal });
+    await client.fetchManifest(repository, '1.0', { signal });
+    await client.listTags({ ...repository, path: 'acme/api' }, { signal });
+    assert.deepEqual(short(server.requests), [
+      '/v2/acme/web/tags/list -',
+      '/token Basic',
+      '/v2/acme/web/tags/list Bearer',
+      '/v2/acme/web/manifests/1.0 Bearer',
+      '/v2/acme/api/tags/list -',
+      '/token Basic',
+      '/v2/acme/api/tags/list Bearer',
+    ]);
+  });
+
+  it('refreshes once when the registry forgets a token', async (t) => {
+    let forget = false;
+    const { server, client, repository, signal } = await openRegistry(t, {
+      settings: { credential },
+      server: {
+        auth: 'bearer',
+        intercept: ({ headers }, response) => {
+          if (!forget || headers.authorization?.startsWith('Bearer') !== true) return false;
+          forget = false;
+          const realm = `http://${headers.host}/token`;
+          return sendJson(response, {}, { status: 401, headers: { 'www-authenticate': `Bearer realm="${realm}"` } });
+        },
+      },
+    });
+    server.publish('acme/web', '1.0');
+    await client.listTags(repository, { signal });
+    forget = true;
+    assert.deepEqual(await client.listTags(repository, { signal }), ['1.0']);
+    assert.equal(server.requests.filter(({ url }) => url.startsWith('/token')).length, 2);
+  });
+
+  it('renews by the clock, without being refused first', async (t) => {
+    let nowMs = Date.now();
+    const { server, client, repository, signal } = await openRegistry(t, {
+      settings: { credential },
+      server: { auth: 'bearer' },
+      now: () => nowMs,
+    });
+    server.publish('acme/web', '1.0');
+    await client.listTags(repository, { signal });
+    nowMs += 296_000;
+    await client.listTags(repository, { signal });
+    assert.deepEqual(short(server.requests).slice(3), ['/token Basic', '/v2/acme/web/tags/list Bearer']);
+  });
+
+  it('asks /v2/ where the 401 has no challenge', async (t) => {
+    const { server, client, repository, signal } = await openRegistry(t, {
+      settings: { credential },
+      server: {
+        auth: 'basic',
+        intercept: ({ url, headers }, response) =>
+          url !== '/v2/' && headers.authorization === undefined && sendJson(response, {}, { status: 401 }),
+      },
+    });
+    server.publish('acme/web', '1.0');
+    assert.deepEqual(await client.listTags(repository, { signal }), ['1.0']);
+    assert.deepEqual(short(server.requests), ['/v2/acme/web/tags/list -', '/v2/ -', '/v2/acme/web/tags/list Basic']);
+  });
+
+  it('ends a registry that refuses for ever', async (t) => {
+    const { server, client, repository, signal } = await openRegistry(t, {
+      settings: { credential },
+      server: {
+        auth: 'bearer',
+        intercept: ({ url = '', headers }, response) =>
+          !url.startsWith('/token') &&
+          sendJson(
+            response,
+            { errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] },
+            { status: 401, headers: { 'www-authenticate': `Bearer realm="http://${headers.host}/token"` } },
+          ),
+      },
+    });
+    await assert.rejects(client.listTags(repository, { signal }), {
+      code: 'RegistryDenied',
+      message: new RegExp(
+        `^Cannot list the tags of "${server.host}/acme/web": the registry answered 401 \\(UNAUTHORIZED: .*\\): ` +
+          'it may not be pulled with the credentials configured for the host, or does not exist',
+      ),
+    });
+    assert.equal(server.requests.length, 3);
+  });
+
+  it('says that there were no credentials, and sends a wrong password once', async (t) => {
+    const without = await openRegistry(t, { server: { auth: 'basic' } });
+    await assert.rejects(without.client.listTags(without.repository, { signal: without.signal }), {
+      code: 'RegistryDenied',
+      message: /without credentials, or does not exist/,
+    });
+    const wrong = await openRegistry(t, {
+      server: { auth: 'basic' },
+      settings: { credential: { username: 'tally', password: 'wrong' } },
+    });
+    await assert.rejects(wrong.client.listTags(wrong.repository, { signal: wrong.signal }), { code: 'RegistryDenied' });
+    assert.deepEqual(short(wrong.server.requests), ['/v2/acme/web/tags/list -', '/v2/acme/web/tags/list Basic']);
+  });
+
+  it('uses a changed credential at the next call', async (t) => {
+    const settings = { credential: { username: 'tally', password: 'old' } };
+    const { server, client, repository, signal } = await openRegistry(t, {
+      server: { auth: 'bearer' },
+      hosts: () => ({ ...settings }),
+    });
+    server.publish('acme/web', '1.0');
+    await assert.rejects(client.listTags(repository, { signal }), { code: 'RegistryDenied' });
+    settings.credential = { username: 'tally', password: 'open sesame' };
+    assert.deepEqual(await client.listTags(repository, { signal }), ['1.0']);
+  });
+
+  it('never goes to whom the registry redirects, whatever they ask for', async (t) => {
+    const seen: (string | undefined)[] = [];
+    const thief = createServer(({ headers }, response) => {
+      seen.push(headers.authorization);
+      const challenge = `Basic realm="x", Bearer realm="http://${headers.host}/token"`;
+      sendJson(response, { token: 'x' }, { status: 401, headers: { 'www-authenticate': challenge } });
+    });
+    await new Promise<void>((done) => thief.listen(0, '127.0.0.1', done));
+    t.after(() => thief.close());
+    const address = thief.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    const { client, repository, signal } = await openRegistry(t, {
+      settings: { credential },
+      server: {
+        auth: 'basic',
+        intercept: ({ url = '', headers }, response) => {
+          if (url === '/v2/' || headers.authorization === undefined) return false;
+          response.writeHead(307, { location: `http://127.0.0.1:${port}${url}` }).end();
+          return true;
+        },
+      },
+    });
+    await assert.rejects(client.listTags(repository, { signal }), { code: 'RegistryDenied' });
+    assert.ok(seen.length > 0);
+    assert.deepEqual(new Set(seen), new Set([undefined]));
+  });
+});
