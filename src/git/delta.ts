@@ -46,8 +46,14 @@ export function applyDelta(base: Buffer, delta: Buffer): Buffer {
 /** A copy instruction: bits 0-3 of `op` say which offset bytes follow, bits 4-6 which size bytes; size 0 means 65,536. */
 function readCopy(delta: Buffer, start: number, op: number): { from: number; bytes: number; next: number } {
   let at = start;
-  const take = (bit: number): number => (op & (1 << bit) ? (delta[at++] ?? 0) * 2 ** ((bit % 4) * 8) : 0);
-  const from = take(0) + take(1) + take(2) + take(3);
-  const bytes = take(4) + take(5) + take(6);
+  let from = 0;
+  let bytes = 0;
+  if (op & 0x01) from = delta[at++] ?? 0;
+  if (op & 0x02) from += (delta[at++] ?? 0) * 0x100;
+  if (op & 0x04) from += (delta[at++] ?? 0) * 0x10000;
+  if (op & 0x08) from += (delta[at++] ?? 0) * 0x1000000;
+  if (op & 0x10) bytes = delta[at++] ?? 0;
+  if (op & 0x20) bytes += (delta[at++] ?? 0) * 0x100;
+  if (op & 0x40) bytes += (delta[at++] ?? 0) * 0x10000;
   return { from, bytes: bytes === 0 ? 0x10000 : bytes, next: at };
 }

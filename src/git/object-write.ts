@@ -11,7 +11,10 @@ const packFrom = 100;
 
 /** Stores the objects, loose or as one pack. Sources: git's "gitrepository-layout", "gitformat-loose". */
 export function writeObjects(objectsDir: string, objects: readonly NewObject[]): void {
-  if (objects.length >= packFrom) return writePack(objectsDir, formatPack(objects));
+  if (objects.length >= packFrom) {
+    writePack(objectsDir, formatPack(objects));
+    return;
+  }
   for (const object of objects) {
     const file = looseFile(objectsDir, object.oid);
     const now = new Date();

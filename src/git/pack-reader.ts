@@ -151,17 +151,21 @@ function parseEntry(span: Buffer, offset: number): Entry {
   return { type, sizeBytes, base: { offset: offset - back }, data: span.subarray(at) };
 }
 
-/** Reads [start, end) of the file; forward reads come out of a window. */
+/** Reads [start, end) of the file; reads that go forward come out of a window, those that jump (to a base) do not move it. */
 function createSpanReader(fd: number): (start: number, end: number) => Buffer {
   let window: Buffer = Buffer.alloc(0);
   let windowAt = 0;
+  let lastEnd = 0;
   const read = (start: number, length: number): Buffer => {
     const bytes = Buffer.allocUnsafe(length);
     return bytes.subarray(0, readSync(fd, bytes, 0, length, start));
   };
   return (start, end) => {
-    if (start < windowAt) return read(start, end - start);
-    if (end > windowAt + window.length) {
+    const forward = start >= lastEnd && start - lastEnd < windowBytes / 4;
+    lastEnd = end;
+    const inside = start >= windowAt && end <= windowAt + window.length;
+    if (!inside && !forward) return read(start, end - start);
+    if (!inside) {
       window = read(start, Math.max(windowBytes, end - start));
       windowAt = start;
     }

@@ -90,7 +90,6 @@ export async function recoverWorkTree(
 }
 
 /** The index's lock; taken before the ref's, as git does. */
-
 export function lockIndex({ gitDir }: Checkout, signal: AbortSignal): Promise<LockFile> {
   return acquireLock({ file: join(gitDir, 'index'), notesDir: gitDir, signal });
 }
