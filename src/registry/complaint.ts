@@ -1,4 +1,4 @@
-/** Reads the error body of the Distribution API. */
+/** Reads what a registry says in words: error bodies and warnings. */
 import { isObject, parseJsonObject } from './json.ts';
 import { quote, redact } from './quote.ts';
 
@@ -21,6 +21,15 @@ export function parseComplaint(body: Buffer, secrets: readonly string[]): Compla
   const { code, message } = errors[0] ?? {};
   const said = [code, message].filter((part) => part !== undefined && part !== '').join(': ');
   return said === '' ? silent : { codes, text: quote(redact(said, secrets)) };
+}
+
+/**
+ * The text of a Warning header, made fit to show like a complaint; undefined where there is none for people to read.
+ * Source: OCI distribution-spec, "Warnings": `299 - "text"`.
+ */
+export function parseWarning(header: string | undefined, secrets: readonly string[]): string | undefined {
+  const text = /^299 - "((?:[^"\\]|\\.)*)"/.exec(header ?? '')?.[1];
+  return text === undefined ? undefined : quote(redact(text, secrets));
 }
 
 function findErrors(body: Buffer): readonly { code: string | undefined; message: string | undefined }[] {

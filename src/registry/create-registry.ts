@@ -11,12 +11,11 @@ import { createHttpClient, type HttpAnswer } from './http.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { listTags } from './list-tags.ts';
 import { fetchManifest } from './manifest.ts';
-import { quote, redact } from './quote.ts';
 import { createRetryingSend } from './retry.ts';
 import { createSignedSend } from './sign-in.ts';
 import { createTokenSource } from './token.ts';
 
-/** Something to know that is no failure. `warning` is the registry's own text (RFC 7234 Warning 299), made safe to show. */
+/** Something to know that is no failure. `warning` is the registry's own text, made safe to show, told once. */
 export type RegistryEvent =
   | { readonly kind: 'retry'; readonly host: string; readonly task: string; readonly waitMs: number }
   | { readonly kind: 'dropped-tags'; readonly repository: string; readonly count: number }
@@ -102,14 +101,12 @@ export function createRegistry(options: RegistryOptions): Registry & { close(): 
 /** Most different warnings remembered, so that each is told once. */
 const maxWarnings = 500;
 
-/** OCI distribution-spec, "Warnings": `Warning: 299 - "text"`. */
 function createWarner(log: (event: RegistryEvent) => void): (host: string, answer: HttpAnswer) => void {
   const told = new Set<string>();
-  return (host, { headers }) => {
-    const text = /^299 - "((?:[^"\\]|\\.)*)"/.exec(headers.warning ?? '')?.[1];
-    if (text === undefined || told.size >= maxWarnings || told.has(`${host} ${text}`)) return;
-    told.add(`${host} ${text}`);
-    log({ kind: 'warning', host, text: quote(redact(text, [])) });
+  return (host, { warning }) => {
+    if (warning === undefined || told.size >= maxWarnings || told.has(`${host} ${warning}`)) return;
+    told.add(`${host} ${warning}`);
+    log({ kind: 'warning', host, text: warning });
   };
 }
 

@@ -1,4 +1,5 @@
 /** A signal that ends with its parent or with its time, whichever is first. */
+import { setMaxListeners } from 'node:events';
 
 export interface Deadline {
   readonly signal: AbortSignal;
@@ -12,6 +13,8 @@ export function startDeadline(parent: AbortSignal, timeoutMs: number, expired: (
   const follow = (): void => controller.abort(parent.reason);
   if (parent.aborted) follow();
   const timer = setTimeout(() => controller.abort(expired()), timeoutMs);
+  // Hundreds of calls may share one signal; Node would take eleven for a leak.
+  setMaxListeners(0, parent);
   parent.addEventListener('abort', follow, { once: true });
   return {
     signal: controller.signal,

@@ -62,13 +62,15 @@ export function translateFailure(cause: unknown, { task, host }: { task: string;
 function readCode(code: string): Reading {
   const known = Object.hasOwn(readings, code) ? readings[code] : undefined;
   if (known !== undefined) return known;
-  if (code.startsWith('HPE_')) return notHttp;
+  if (code === 'HPE') return notHttp;
   if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) return notTls;
   if (/CERT|^UNABLE_TO_|^ERR_TLS_/.test(code)) return untrusted;
   return { found: 'the request failed', transient: true };
 }
 
 function findCode(error: unknown): string {
+  // undici leaves the parser's code out of some of these.
+  if (error instanceof Error && error.name === 'HTTPParserError') return 'HPE';
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? code : '';
 }

@@ -2,7 +2,7 @@
 import { rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher, request as sendRequest } from 'undici';
 import { TallymanError } from '../error/tallyman-error.ts';
-import { type Complaint, parseComplaint } from './complaint.ts';
+import { type Complaint, parseComplaint, parseWarning } from './complaint.ts';
 import { startDeadline } from './deadline.ts';
 import { type Failure, translateFailure } from './failure.ts';
 import { createGate } from './gate.ts';
@@ -37,6 +37,8 @@ export interface HttpAnswer {
   readonly url: URL;
   /** What an error answer says of itself; empty for any other. */
   readonly complaint: Complaint;
+  /** What the registry warns of, whatever the status. */
+  readonly warning: string | undefined;
 }
 
 export type Exchange =
@@ -159,8 +161,16 @@ async function readAnswer(request: HttpRequest, response: Dispatcher.ResponseDat
       );
   }
   const body = Buffer.concat(chunks);
-  const complaint = parseComplaint(isError ? body : Buffer.alloc(0), findSecrets(request));
-  return { status: response.statusCode, headers, body, url, complaint };
+  const secrets = findSecrets(request);
+  const complaint = parseComplaint(isError ? body : Buffer.alloc(0), secrets);
+  return {
+    status: response.statusCode,
+    headers,
+    body,
+    url,
+    complaint,
+    warning: parseWarning(headers.warning, secrets),
+  };
 }
 
 /** What must not come back in a message, should the registry repeat it. */

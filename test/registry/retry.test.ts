@@ -39,7 +39,7 @@ const request: HttpRequest = {
 function answered(status: number, headers: Record<string, string> = {}): Exchange {
   return {
     kind: 'answered',
-    answer: { status, headers, body: Buffer.alloc(0), url, complaint: { codes: [], text: '' } },
+    answer: { status, headers, body: Buffer.alloc(0), url, complaint: { codes: [], text: '' }, warning: undefined },
   };
 }
 

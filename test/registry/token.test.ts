@@ -65,6 +65,7 @@ function prepare(answers: { status?: number; body?: object }[] = []) {
         body: Buffer.from(JSON.stringify(body)),
         url: request.url,
         complaint: { codes: [], text: '' },
+        warning: undefined,
       };
     },
   });
@@ -140,6 +141,7 @@ describe('createTokenSource', () => {
     const { source } = prepare([{ status: 503 }]);
     const obtain = () => source.obtain('key', wanted, { rejected: undefined, signal });
     await assert.rejects(obtain, { code: 'RegistryUnavailable' });
+    assert.equal(await obtain(), 't2');
   });
 
   const failures: [answer: { status?: number; body?: object }, code: string][] = [

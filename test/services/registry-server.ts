@@ -18,7 +18,7 @@ export interface RegistryServerOptions {
 }
 
 /** One request as it came in, in order. */
-export interface LoggedRequest {
+interface LoggedRequest {
   readonly method: string;
   /** Path with query: `/v2/acme/web/tags/list?n=1000` */
   readonly url: string;
