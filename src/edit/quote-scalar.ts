@@ -14,11 +14,11 @@ export function quoteScalar(value: string, written: { readonly style: ScalarStyl
 }
 
 /** Characters that a plain scalar of ours may hold: those of tags, digests and references; others are quoted. */
-const plainCharacters = /^[A-Za-z0-9_./@+-][A-Za-z0-9_./@:+-]*$/;
+const plainCharacters = /^[A-Za-z0-9_][A-Za-z0-9_./@:+-]*$/;
 
 /** Whether the text, unquoted, is one string for every YAML reader. */
 function isPlainString(value: string, inFlow: boolean): boolean {
-  if (!plainCharacters.test(value) || value.endsWith(':') || /^[@-]/.test(value)) return false;
+  if (!plainCharacters.test(value) || value.endsWith(':')) return false;
   if (inFlow && value.includes('::')) return false;
   return !readsAsOtherType(value);
 }

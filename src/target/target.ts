@@ -17,14 +17,14 @@ export interface CurrentVersion {
 
 /** What the target's scalars say now; both undefined where they hold another image or a placeholder. */
 export function readCurrent({ policy, site }: Target): CurrentVersion {
-  const whole = valueOf(site, 'reference');
+  const whole = readPart(site, 'reference');
   if (whole !== undefined) {
     const reference = findImageReference(whole);
     const same = reference?.host === policy.repository.host && reference.path === policy.repository.path;
     return { tag: same ? reference.tag : undefined, digest: same ? reference.digest : undefined };
   }
-  const [tag, digestBehindTag] = (valueOf(site, 'tag') ?? '').split('@', 2);
-  return { tag: orUndefined(tag), digest: orUndefined(valueOf(site, 'digest')) ?? orUndefined(digestBehindTag) };
+  const [tag, digestBehindTag] = (readPart(site, 'tag') ?? '').split('@', 2);
+  return { tag: orUndefined(tag), digest: orUndefined(readPart(site, 'digest')) ?? orUndefined(digestBehindTag) };
 }
 
 /** The first scalar of the site that carries the part. */
@@ -32,7 +32,7 @@ export function findScalar(site: Site, part: Part): SiteScalar | undefined {
   return site.scalars.find((scalar) => scalar.part === part);
 }
 
-function valueOf(site: Site, part: Part): string | undefined {
+function readPart(site: Site, part: Part): string | undefined {
   return findScalar(site, part)?.value;
 }
 
