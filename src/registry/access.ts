@@ -1,11 +1,14 @@
-/** What the readers of one repository are given. */
-
-import type { TallymanError } from '../error/tallyman-error.ts';
+/** One call of the port: one repository on its registry, with one purpose and one deadline. */
+import { TallymanError } from '../error/tallyman-error.ts';
 import type { ImageRepository } from '../image/reference.ts';
+import { toAnswerError } from './answer-error.ts';
+import { startDeadline } from './deadline.ts';
+import { type HostSettings, resolveRegistryHost } from './host.ts';
 import type { HttpAnswer } from './http.ts';
 import type { Limits } from './limits.ts';
+import type { RepositoryRequest } from './sign-in.ts';
 
-/** One repository on its registry, while doing one thing. */
+/** What the readers of a repository are given. */
 export interface RepositoryAccess {
   readonly repository: ImageRepository;
   /** The registry's API: `https://registry-1.docker.io` */
@@ -17,4 +20,45 @@ export interface RepositoryAccess {
   get(request: { url: URL; accept: string; maxBodyBytes: number }): Promise<HttpAnswer>;
   /** The error of an answer that is no success. */
   fail(answer: HttpAnswer): TallymanError;
+}
+
+interface CallerOptions {
+  readonly send: (request: RepositoryRequest) => Promise<HttpAnswer>;
+  readonly hosts: (host: string) => HostSettings;
+  readonly limits: Limits;
+  /** Told of each answer. */
+  readonly onAnswer: (host: string, answer: HttpAnswer) => void;
+}
+
+interface About {
+  readonly repository: ImageRepository;
+  readonly task: string;
+  readonly signal: AbortSignal;
+}
+
+/** Runs a reader with access to the repository, until it is done, the signal ends it or its time is over. */
+export function createCaller({ send, hosts, limits, onAnswer }: CallerOptions) {
+  return async <T>({ repository, task, signal }: About, read: (access: RepositoryAccess) => Promise<T>): Promise<T> => {
+    const host = resolveRegistryHost(repository.host, hosts(repository.host));
+    const deadline = startDeadline(signal, limits.operationMs, () => {
+      const found = `it is not done after ${limits.operationMs / 1000} s`;
+      return new TallymanError('RegistryUnavailable', `Cannot ${task}: ${found}, an end was wanted`);
+    });
+    try {
+      return await read({
+        repository,
+        origin: host.origin,
+        task,
+        limits: { ...limits, maxPages: host.settings.maxPages ?? limits.maxPages },
+        get: async (request) => {
+          const answer = await send({ ...request, host, path: repository.path, task, signal: deadline.signal });
+          onAnswer(host.name, answer);
+          return answer;
+        },
+        fail: (answer) => toAnswerError(answer, { task, signedIn: host.settings.credential !== undefined }),
+      });
+    } finally {
+      deadline.stop();
+    }
+  };
 }

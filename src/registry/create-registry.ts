@@ -1,12 +1,9 @@
 /** Container registries over HTTP: tags and manifests, by the OCI Distribution API. */
 import { setTimeout as wait } from 'node:timers/promises';
-import { TallymanError } from '../error/tallyman-error.ts';
-import { formatCanonical, type ImageRepository } from '../image/reference.ts';
+import { formatCanonical } from '../image/reference.ts';
 import type { Registry } from '../pipeline/ports.ts';
-import type { RepositoryAccess } from './access.ts';
-import { toAnswerError } from './answer-error.ts';
-import { startDeadline } from './deadline.ts';
-import { type HostSettings, resolveRegistryHost } from './host.ts';
+import { createCaller } from './access.ts';
+import type { HostSettings } from './host.ts';
 import { createHttpClient, type HttpAnswer } from './http.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { listTags } from './list-tags.ts';
@@ -34,8 +31,6 @@ export interface RegistryOptions {
   readonly limits?: Partial<Limits>;
 }
 
-type Call<T> = (access: RepositoryAccess) => Promise<T>;
-
 /** A client for every registry that `hosts` has settings for. It keeps connections and tokens until `close`. */
 export function createRegistry(options: RegistryOptions): Registry & { close(): Promise<void> } {
   const { hosts, log = () => {}, sleep = waitFor, now = Date.now, random = Math.random } = options;
@@ -50,50 +45,21 @@ export function createRegistry(options: RegistryOptions): Registry & { close(): 
     onRetry: ({ host, task }, { waitMs }) => log({ kind: 'retry', host: host.name, task, waitMs: Math.round(waitMs) }),
   });
   const signedSend = createSignedSend(send, createTokenSource({ send, now, limits }));
-  const warn = createWarner(log);
-
-  async function call<T>(
-    repository: ImageRepository,
-    about: { task: string; signal: AbortSignal },
-    run: Call<T>,
-  ): Promise<T> {
-    const { task } = about;
-    const host = resolveRegistryHost(repository.host, hosts(repository.host));
-    const deadline = startDeadline(about.signal, limits.operationMs, () => {
-      const found = `it is not done after ${limits.operationMs / 1000} s`;
-      return new TallymanError('RegistryUnavailable', `Cannot ${task}: ${found}, an end was wanted`);
-    });
-    try {
-      return await run({
-        repository,
-        origin: host.origin,
-        task,
-        limits: { ...limits, maxPages: host.settings.maxPages ?? limits.maxPages },
-        get: async (request) => {
-          const answer = await signedSend({ ...request, host, path: repository.path, task, signal: deadline.signal });
-          warn(host.name, answer);
-          return answer;
-        },
-        fail: (answer) => toAnswerError(answer, { task, signedIn: host.settings.credential !== undefined }),
-      });
-    } finally {
-      deadline.stop();
-    }
-  }
+  const call = createCaller({ send: signedSend, hosts, limits, onAnswer: createWarner(log) });
 
   return {
-    listTags: (repository, { signal }) =>
-      call(repository, { task: `list the tags of "${formatCanonical(repository)}"`, signal }, async (access) => {
+    listTags: (repository, { signal }) => {
+      const name = formatCanonical(repository);
+      return call({ repository, task: `list the tags of "${name}"`, signal }, async (access) => {
         const { tags, dropped } = await listTags(access);
-        if (dropped > 0) log({ kind: 'dropped-tags', repository: formatCanonical(repository), count: dropped });
+        if (dropped > 0) log({ kind: 'dropped-tags', repository: name, count: dropped });
         return tags;
-      }),
-    fetchManifest: (repository, tag, { signal }) =>
-      call(
-        repository,
-        { task: `fetch the manifest of "${formatCanonical({ ...repository, tag })}"`, signal },
-        (access) => fetchManifest(access, tag),
-      ),
+      });
+    },
+    fetchManifest: (repository, tag, { signal }) => {
+      const task = `fetch the manifest of "${formatCanonical({ ...repository, tag })}"`;
+      return call({ repository, task, signal }, (access) => fetchManifest(access, tag));
+    },
     close: http.close,
   };
 }

@@ -13,25 +13,6 @@ interface Queue {
 export function createGate(maxInFlight: number): Gate {
   const queues = new Map<string, Queue>();
 
-  function enter(queue: Queue, signal: AbortSignal): Promise<void> | undefined {
-    if (queue.free > 0) {
-      queue.free -= 1;
-      return undefined;
-    }
-    return new Promise((resolve, reject) => {
-      const admit = (): void => {
-        signal.removeEventListener('abort', leave);
-        resolve();
-      };
-      const leave = (): void => {
-        queue.waiting.splice(queue.waiting.indexOf(admit), 1);
-        reject(signal.reason);
-      };
-      queue.waiting.push(admit);
-      signal.addEventListener('abort', leave, { once: true });
-    });
-  }
-
   function exit(key: string, queue: Queue): void {
     const next = queue.waiting.shift();
     if (next === undefined) queue.free += 1;
@@ -52,4 +33,24 @@ export function createGate(maxInFlight: number): Gate {
       }
     },
   };
+}
+
+/** Nothing to wait for where a place is free. */
+function enter(queue: Queue, signal: AbortSignal): Promise<void> | undefined {
+  if (queue.free > 0) {
+    queue.free -= 1;
+    return undefined;
+  }
+  return new Promise((resolve, reject) => {
+    const admit = (): void => {
+      signal.removeEventListener('abort', leave);
+      resolve();
+    };
+    const leave = (): void => {
+      queue.waiting.splice(queue.waiting.indexOf(admit), 1);
+      reject(signal.reason);
+    };
+    queue.waiting.push(admit);
+    signal.addEventListener('abort', leave, { once: true });
+  });
 }

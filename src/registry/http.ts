@@ -58,20 +58,7 @@ const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308];
 
 export function createHttpClient(limits: Limits): HttpClient {
   const gate = createGate(limits.maxInFlight);
-  const agents = new Map<string | undefined, Agent>();
-
-  /** Agents differ by what they trust; each keeps its connections alive for the next request. */
-  function findAgent(ca: string | undefined): Agent {
-    const agent =
-      agents.get(ca) ??
-      new Agent({
-        headersTimeout: limits.headersMs,
-        bodyTimeout: limits.bodyMs,
-        connect: { timeout: limits.connectMs, ...(ca !== undefined && { ca: [...rootCertificates, ca] }) },
-      });
-    agents.set(ca, agent);
-    return agent;
-  }
+  const agents = createAgents(limits);
 
   async function exchange(request: HttpRequest): Promise<Exchange> {
     const { task } = request;
@@ -81,7 +68,10 @@ export function createHttpClient(limits: Limits): HttpClient {
       return new TallymanError('RegistryUnavailable', `Cannot ${task}: ${found}, one was wanted`);
     });
     try {
-      const answer = await follow(request, { dispatcher: findAgent(request.host.settings.ca), signal: attempt.signal });
+      const answer = await follow(request, {
+        dispatcher: agents.find(request.host.settings.ca),
+        signal: attempt.signal,
+      });
       return { kind: 'answered', answer };
     } catch (error) {
       request.signal.throwIfAborted();
@@ -94,6 +84,26 @@ export function createHttpClient(limits: Limits): HttpClient {
 
   return {
     exchange: (request) => gate.run(request.url.origin, request.signal, () => exchange(request)),
+    close: agents.close,
+  };
+}
+
+/** Agents differ by what they trust; each keeps its connections alive for the next request. */
+function createAgents(limits: Limits): { find(ca: string | undefined): Agent; close(): Promise<void> } {
+  const agents = new Map<string | undefined, Agent>();
+  return {
+    find: (ca) => {
+      const trusted = ca === undefined ? {} : { ca: [...rootCertificates, ca] };
+      const agent =
+        agents.get(ca) ??
+        new Agent({
+          headersTimeout: limits.headersMs,
+          bodyTimeout: limits.bodyMs,
+          connect: { timeout: limits.connectMs, ...trusted },
+        });
+      agents.set(ca, agent);
+      return agent;
+    },
     close: async () => {
       await Promise.all([...agents.values()].map((agent) => agent.destroy()));
     },

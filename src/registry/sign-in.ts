@@ -27,58 +27,47 @@ const maxDemands = 2000;
  */
 export function createSignedSend(send: Send, tokens: TokenSource): (request: RepositoryRequest) => Promise<HttpAnswer> {
   const demands = new Map<string, Demand>();
-
-  async function findDemand(request: RepositoryRequest, answer: HttpAnswer): Promise<Demand | undefined> {
-    const demand = readDemand(request, answer);
-    if (demand !== undefined) return demand;
-    const url = new URL('/v2/', request.host.origin);
-    const ping = await send({ ...withoutPath(request), url, accept: '*/*' });
-    return ping.status === 401 ? readDemand(request, ping) : undefined;
-  }
-
-  /** The Authorization header that the demand asks for; undefined where there is nothing to give. */
-  async function authorize(request: RepositoryRequest, demand: Demand, rejected?: string): Promise<string | undefined> {
-    const { host, path, signal } = request;
-    const { credential } = host.settings;
-    const { scheme, parameters } = demand.challenge;
-    if (scheme === 'basic') return credential && formatBasic(credential);
-    const wanted = {
-      host,
-      path,
-      realm: parameters.get('realm') ?? '',
-      service: parameters.get('service'),
-      askedUrl: demand.askedUrl,
-    };
-    const key = keyOf(host, path);
-    const token = await tokens.obtain(key, wanted, { rejected: rejected?.replace(/^Bearer /, ''), signal });
-    return `Bearer ${token}`;
-  }
-
-  /** A realm may move: what fails by a remembered challenge is asked for anew by the next call. */
-  async function authorizeAgain(request: RepositoryRequest, demand: Demand): Promise<string | undefined> {
-    try {
-      return await authorize(request, demand);
-    } catch (error) {
-      demands.delete(keyOf(request.host, request.path));
-      throw error;
-    }
-  }
-
   return async (request) => {
     const key = keyOf(request.host, request.path);
     const known = demands.get(key);
-    const first = known && (await authorizeAgain(request, known));
+    // A realm may move: after a failure the next call asks for the challenge anew.
+    const forget = (error: unknown): never => {
+      demands.delete(key);
+      throw error;
+    };
+    const first = known && (await authorize(tokens, request, { demand: known }).catch(forget));
     const answer = await send({ ...withoutPath(request), authorization: first });
     if (answer.status !== 401) return answer;
     demands.delete(key);
-    const demand = await findDemand(request, answer);
-    const second = demand && (await authorize(request, demand, first));
+    const demand = readDemand(request, answer) ?? (await pingForDemand(send, request));
+    const second = demand && (await authorize(tokens, request, { demand, rejected: first }));
     if (demand === undefined || second === undefined || second === first) return answer;
     demands.set(key, demand);
     const oldest = demands.keys().next();
     if (demands.size > maxDemands && oldest.done === false) demands.delete(oldest.value);
     return send({ ...withoutPath(request), authorization: second });
   };
+}
+
+/** The Authorization header that the demand asks for, another than the rejected one; undefined where there is none to give. */
+async function authorize(
+  tokens: TokenSource,
+  { host, path, signal }: RepositoryRequest,
+  { demand, rejected }: { demand: Demand; rejected?: string | undefined },
+): Promise<string | undefined> {
+  const { scheme, parameters } = demand.challenge;
+  if (scheme === 'basic') return host.settings.credential && formatBasic(host.settings.credential);
+  const realm = parameters.get('realm') ?? '';
+  const wanted = { host, path, realm, service: parameters.get('service'), askedUrl: demand.askedUrl };
+  const about = { rejected: rejected?.replace(/^Bearer /, ''), signal };
+  return `Bearer ${await tokens.obtain(keyOf(host, path), wanted, about)}`;
+}
+
+/** What `/v2/` demands; OCI distribution-spec, "Determining Support". */
+async function pingForDemand(send: Send, request: RepositoryRequest): Promise<Demand | undefined> {
+  const url = new URL('/v2/', request.host.origin);
+  const ping = await send({ ...withoutPath(request), url, accept: '*/*' });
+  return ping.status === 401 ? readDemand(request, ping) : undefined;
 }
 
 /** Only the registry itself may ask for a sign-in, not a host that it redirects to. */
