@@ -27,26 +27,21 @@ const finders: Readonly<Record<TargetKind, (view: YamlView, file: string) => Fin
 };
 
 /**
- * All sites of one file's bytes, markers first. A file that cannot be read (no YAML, such as a Helm template; past a limit)
- * has none, and is a problem only where it carries a marker; its documents without syntax errors are still looked into.
+ * All sites of one file's bytes, markers first. A file that cannot be read has none (not YAML throughout, such as a Helm
+ * template, or past a limit), and is a problem only where it carries a marker.
  */
 export function findSites(bytes: Uint8Array, file: string): FileSites {
+  const isMarked = () => new TextDecoder('latin1').decode(bytes).includes(markerNeedle);
   try {
-    return findInText(decodeText(bytes, file), file);
+    const yaml = readYaml(decodeText(bytes, file), file);
+    if (yaml.problems.length > 0) return { sites: [], problems: isMarked() ? yaml.problems : [] };
+    const view = createYamlView(yaml);
+    const findings = Object.values(finders).map((find) => find(view, file));
+    return {
+      sites: findings.flatMap((finding) => finding.sites),
+      problems: findings.flatMap((finding) => finding.problems ?? []),
+    };
   } catch (error) {
-    const marked = new TextDecoder('latin1').decode(bytes).includes(markerNeedle);
-    return { sites: [], problems: marked ? [toProblem(error, { place: { file } })] : [] };
+    return { sites: [], problems: isMarked() ? [toProblem(error, { place: { file } })] : [] };
   }
-}
-
-function findInText(text: string, file: string): FileSites {
-  const view = createYamlView(readYaml(text, file));
-  const findings = Object.values(finders).map((find) => find(view, file));
-  return {
-    sites: findings.flatMap((finding) => finding.sites),
-    problems: [
-      ...(text.includes(markerNeedle) ? view.file.problems : []),
-      ...findings.flatMap((finding) => finding.problems ?? []),
-    ],
-  };
 }
