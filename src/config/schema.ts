@@ -15,13 +15,22 @@ const credentialsSchema = z
     message: 'exactly one of passwordFile and passwordEnv',
   });
 
+/** Its own value is never repeated in a message: an address may hold a secret. */
+const urlSchema = z
+  .string()
+  .max(2048)
+  .superRefine((text, context) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url === undefined || !['https:', 'http:'].includes(url.protocol)) {
+      context.addIssue({ code: 'custom', message: 'an address https://host/path' });
+    } else if (url.username !== '' || url.password !== '') {
+      context.addIssue({ code: 'custom', message: 'an address without credentials (they go under `credentials`)' });
+    }
+  });
+
 const repoSchema = z
   .strictObject({
-    url: z
-      .string()
-      .max(2048)
-      .optional()
-      .describe('https:// or http:// address of the Git repository, without credentials.'),
+    url: urlSchema.optional().describe('https:// or http:// address of the Git repository, without credentials.'),
     path: z.string().min(1).optional().describe('Folder of a local repository: bare, or a work tree.'),
     branch: z.string().min(1).max(250).optional().describe("By default the repository's own default branch."),
     paths: z
@@ -45,7 +54,18 @@ const registrySchema = z.strictObject({
 export const configSchema = z
   .strictObject({
     repos: z.array(repoSchema).max(100).default([]).describe('The Yaml repos.'),
-    registries: z.array(registrySchema).max(1000).default([]).describe('Settings for registry hosts that need any.'),
+    registries: z
+      .array(registrySchema)
+      .max(1000)
+      .default([])
+      .superRefine((registries, context) => {
+        const hosts = registries.map((registry) => registry.host);
+        for (const [index, host] of hosts.entries()) {
+          if (hosts.indexOf(host) === index) continue;
+          context.addIssue({ code: 'custom', path: [index, 'host'], message: 'a host that no other entry has' });
+        }
+      })
+      .describe('Settings for registry hosts that need any.'),
     allowedRegistries: z.array(z.string()).optional().describe('If given, policies may name these hosts only.'),
     commit: z
       .strictObject({

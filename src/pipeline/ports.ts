@@ -13,7 +13,7 @@ export interface ManifestInfo {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** An image registry. Failures are TallymanErrors: RegistryUnavailable, RegistryDenied, RegistryInvalid, ImageNotFound, ListingTruncated. */
+/** An image registry. Failures are TallymanErrors: RegistryUnavailable, RegistryDenied, RegistryInvalid, ImageNotFound, ListingTruncated, ReferenceInvalid. An aborted call throws the signal's reason. */
 export interface Registry {
   /** Every tag of the repository, each valid by the tag grammar, once; order means nothing. Never a part of the list. */
   listTags(repository: ImageRepository, options: CallOptions): Promise<readonly string[]>;

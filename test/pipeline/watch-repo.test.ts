@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createProblem } from '../../src/error/problem.ts';
+import { TallymanError } from '../../src/error/tallyman-error.ts';
+import type { Clock, Log } from '../../src/pipeline/ports.ts';
+import { createRepoMemory } from '../../src/pipeline/repo-memory.ts';
+import { createProblemTeller, watchRepo } from '../../src/pipeline/watch-repo.ts';
+
+function recordingLog(): { log: Log; lines: string[] } {
+  const lines: string[] = [];
+  const write = (level: string) => (_fields: object, message: string) => {
+    lines.push(`${level} ${message}`);
+  };
+  return { log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }, lines };
+}
+
+describe('createProblemTeller', () => {
+  it('tells a problem when it comes and when it goes, not in between', () => {
+    const { log, lines } = recordingLog();
+    const teller = createProblemTeller(log);
+    const problem = createProblem('PolicyInvalid', 'Cannot do it');
+    teller.tell([problem]);
+    teller.tell([problem]);
+    teller.tell([]);
+    assert.deepEqual(lines, ['warn Cannot do it', 'info over: Cannot do it']);
+  });
+});
+
+describe('watchRepo', () => {
+  it('waits longer after each failure, goes on, and ends with the signal', async () => {
+    const abort = new AbortController();
+    const waits: number[] = [];
+    const clock: Clock = {
+      nowMs: () => 0,
+      random: () => 0.5,
+      async sleep(ms) {
+        waits.push(Math.round(ms));
+        if (waits.length === 4) abort.abort();
+      },
+    };
+    let looks = 0;
+    const repo = {
+      async fetch() {
+        looks += 1;
+        if (looks === 4) return { commit: 'c', files: [] };
+        throw new TallymanError('RepoUnavailable', 'Cannot reach it');
+      },
+      readBlobs: async () => new Map(),
+      push: async () => ({ kind: 'moved' }) as const,
+    };
+    const registry = { listTags: async () => [], fetchManifest: async () => ({ digest: '', annotations: {} }) };
+    const { log, lines } = recordingLog();
+    const author = { name: 'a', email: 'b' };
+    const context = {
+      repo,
+      registry,
+      clock,
+      memory: createRepoMemory(['.']),
+      author,
+      concurrency: 1,
+      allowedRegistries: undefined,
+    };
+    await watchRepo(context, { intervalMs: 1000, log, signal: abort.signal });
+    assert.deepEqual(waits, [2000, 4000, 8000, 1000]);
+    assert.deepEqual(lines, ['warn Cannot reach it', 'debug pass done', 'info over: Cannot reach it']);
+  });
+});
