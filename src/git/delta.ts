@@ -2,7 +2,7 @@
 import { damaged } from './errors.ts';
 
 /** A little-endian number of 7-bit groups, with the offset behind it. */
-export function readVarint(bytes: Buffer, start: number): { value: number; next: number } {
+function readVarint(bytes: Buffer, start: number): { value: number; next: number } {
   let value = 0;
   let scale = 1;
   let at = start;

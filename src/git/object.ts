@@ -24,7 +24,7 @@ export const maxMetadataBytes = 64 * 1024 * 1024;
 /** Longest header of a loose object: `commit `, 20 digits, NUL. */
 const maxHeaderBytes = 32;
 
-export function isObjectType(text: string | undefined): text is ObjectType {
+function isObjectType(text: string | undefined): text is ObjectType {
   return text === 'commit' || text === 'tree' || text === 'blob' || text === 'tag';
 }
 

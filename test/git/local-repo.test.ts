@@ -169,6 +169,25 @@ describe('local bare repository', () => {
       await repo.close();
     }));
 
+  it('looks at the branch again once it has the lock', () =>
+    withFolder(async (folder) => {
+      const work = makeWorkTree(folder);
+      for (const path of [join(folder, 'origin.git'), work]) {
+        const gitDir = runGit(path, ['rev-parse', '--absolute-git-dir']);
+        const repo = open(path);
+        const base = await repo.fetch({ signal });
+        const theirs = runGit(path, ['commit-tree', 'main^{tree}', '-p', 'main', '-m', 'theirs']);
+        writeFileSync(join(gitDir, 'refs/heads/main.lock'), `${theirs}\n`);
+        const pushing = repo.push(newCommit(base, { 'apps.b': 'ours' }), { signal });
+        // As git does: the lock becomes the ref.
+        setTimeout(() => renameSync(join(gitDir, 'refs/heads/main.lock'), join(gitDir, 'refs/heads/main')), 30);
+        assert.deepEqual(await pushing, { kind: 'moved' });
+        assert.equal(runGit(path, ['rev-parse', 'main']), theirs);
+        await repo.close();
+      }
+      assert.equal(status(work), '');
+    }));
+
   it('writes many files as one pack', () =>
     withFolder(async (folder) => {
       const bare = makeBareRepo(join(folder, 'site.git'), manyFiles(300));

@@ -165,6 +165,8 @@ describe('remote repository', () => {
         const tip = commitFiles(scene.bare, { 'apps/web.yaml': text, [`new/${text}.yaml`]: text });
         const snapshot = await restarted.fetch({ signal });
         assert.equal(snapshot.commit, tip);
+        const [clone = ''] = readdirSync(scene.state);
+        assert.equal(runGit(join(scene.state, clone), ['rev-parse', 'main']), tip, 'the next fetch starts there');
         const oid = oidOf(snapshot, `new/${text}.yaml`);
         assert.equal((await restarted.readBlobs([oid], { signal })).get(oid)?.toString(), text);
         assert.equal((await restarted.push(newCommit(snapshot, { 'apps.yaml': text }), { signal })).kind, 'pushed');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { NewCommit, Snapshot } from '../../src/pipeline/ports.ts';
 
 export const signal = new AbortController().signal;
-export const author = { name: 'Tallyman', email: 'tallyman@example.com' };
+const author = { name: 'Tallyman', email: 'tallyman@example.com' };
 
 /** Runs with a temporary folder that is removed afterwards. */
 export async function withFolder<T>(run: (folder: string) => Promise<T> | T): Promise<T> {

@@ -25,7 +25,7 @@ export interface GitServer {
 }
 
 /** Nothing of this machine's or this user's Git configuration, and one fixed author. */
-export const gitEnvironment: NodeJS.ProcessEnv = {
+const gitEnvironment: NodeJS.ProcessEnv = {
   PATH: process.env.PATH,
   HOME: '/nonexistent',
   GIT_CONFIG_GLOBAL: '/dev/null',
