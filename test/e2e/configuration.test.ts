@@ -62,6 +62,13 @@ describe('a configuration that cannot be used', { concurrency: 3 }, () => {
     assert.doesNotMatch(stderr, /hunter2/);
   });
 
+  it('nor may --repo hold one, and it is not shown', { todo: '`check` and `watching` show it' }, async () => {
+    const { code, stdout, stderr } = await startProgram(['check', '--repo', 'http://bot:hunter2@127.0.0.1:1/x'], {})
+      .finished;
+    assert.notEqual(code, 0);
+    assert.doesNotMatch(stdout + stderr, /hunter2/);
+  });
+
   it('is not there, or names no repo, or comes with a flag that is not known', async () => {
     const runs: readonly (readonly [readonly string[], RegExp])[] = [
       [
