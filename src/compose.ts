@@ -1,9 +1,8 @@
 /** Puts the program together: the only file that knows every adapter. */
-import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { OpenSession, RepoSession } from './cli/session.ts';
 import { defaultStateDir } from './config/load-config.ts';
-import { readSecret } from './config/read-secret.ts';
+import { readCertificates, readSecret } from './config/read-secret.ts';
 import type { Config, RepoConfig } from './config/schema.ts';
 import { createWorkFiles } from './git/work-files.ts';
 import { createYamlRepo } from './git/yaml-repo.ts';
@@ -33,7 +32,7 @@ function openRegistry(config: Config, log: Log): Registry & { close(): Promise<v
       return {
         ...(settings.plainHttp && { plainHttp: true }),
         credential: settings.credentials && readSecret(settings.credentials, process.env),
-        ca: settings.caFile === undefined ? undefined : readFileSync(settings.caFile, 'utf8'),
+        ca: readCertificates(settings.caFile),
         maxPages: settings.maxPages,
       };
     },
@@ -52,7 +51,7 @@ function openRepo(
     branch: repo.branch,
     stateDir: config.stateDir ?? defaultStateDir(process.env),
     credential: credentials && (async () => readSecret(credentials, process.env)),
-    ca: repo.caFile === undefined ? undefined : readFileSync(repo.caFile, 'utf8'),
+    ca: readCertificates(repo.caFile),
     timeoutMs: config.timeoutSeconds * 1000,
     log: (message, fields) => log.debug(fields, message),
   });
@@ -63,6 +62,7 @@ function openRepo(
     memory: createRepoMemory(repo.paths),
     author: config.commit.author,
     concurrency: config.concurrency,
+    timeoutMs: config.timeoutSeconds * 1000,
     allowedRegistries: config.allowedRegistries,
   };
   const files = path === undefined ? yamlRepo : createWorkFiles(path);

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import * as api from '../src/index.ts';
-import { testPolicy } from './make-policy.ts';
+import { semverRule, testPolicy } from './make-policy.ts';
 
 /** Every `@example` is one line: an expression, and after `//` what it gives, as JSON or a literal, and perhaps a note. */
 const examples = readdirSync('src', { recursive: true, encoding: 'utf8' })
@@ -18,7 +18,7 @@ const examples = readdirSync('src', { recursive: true, encoding: 'utf8' })
 
 const policy = testPolicy({
   image: 'ghcr.io/acme/web',
-  select: { kind: 'semver', range: '^1.4.0', prereleases: false },
+  select: semverRule('^1.4.0'),
 });
 const files = new Map([['web.yaml', new TextEncoder().encode('image: ghcr.io/acme/web:1.4.2\n')]]);
 const selection = api.selectTag(policy, ['1.5.0'], '1.4.2');
@@ -31,7 +31,8 @@ describe('documentation examples', () => {
   for (const { file, expression, result } of examples) {
     it(`${file}: ${expression}`, async () => {
       const names: Record<string, unknown> = { ...scope, ...(await import(`../src/${file}`)) };
-      const evaluate = (text: string): unknown => new Function(...Object.keys(names), `return (${text});`)(...Object.values(names));
+      const evaluate = (text: string): unknown =>
+        new Function(...Object.keys(names), `return (${text});`)(...Object.values(names));
       const actual = evaluate(expression);
       if (actual instanceof Uint8Array) assert.equal(result, 'the new bytes');
       else assert.deepEqual(structuredClone(actual), evaluate(result.replace(/ with .*$/, '')));

@@ -1,5 +1,5 @@
 import { parseImageReference } from '../src/image/reference.ts';
-import type { Policy } from '../src/policy/policy.ts';
+import type { Policy, SemverRule } from '../src/policy/policy.ts';
 import type { Selection } from '../src/select/selection.ts';
 
 /** A policy for tests: any version of ghcr.io/acme/web, unless told otherwise. */
@@ -14,19 +14,28 @@ export function testPolicy(parts: Partial<Policy> = {}): Policy {
     name,
     image,
     repository: { host, path },
-    select: { kind: 'semver', range: '*', prereleases: false },
+    select: semverRule('*'),
     include: [],
     exclude: [],
     extract: undefined,
     skip: [],
     allowDowngrade: false,
+    minimumAgeMs: 0,
+    platforms: [],
+    ties: 'shortest',
     pin: 'keep',
     paths: { globs: [''], explicit: false },
+    targets: [],
     markersOnly: false,
     suspend: false,
     source: { file: 'policy.yaml', line: 1, column: 1 },
     ...parts,
   };
+}
+
+/** A range of npm semver. */
+export function semverRule(range: string, parts: Partial<SemverRule> = {}): SemverRule {
+  return { kind: 'semver', range, prereleases: false, coerce: false, grammar: 'npm', ...parts };
 }
 
 /** A selection for tests: an update of shop/web to 1.5.0, unless told otherwise. */
@@ -38,6 +47,7 @@ export function testSelection(parts: Partial<Selection> = {}): Selection {
     tag: '1.5.0',
     digest: undefined,
     reason: 'test',
+    wakeMs: undefined,
     tags: [],
     ...parts,
   };

@@ -1,7 +1,6 @@
 import { createTwoFilesPatch } from 'diff';
 import { formatProblem, toProblem } from '../error/problem.ts';
-import { createImageLookup } from '../pipeline/look-up-images.ts';
-import { type PassContext, planPass } from '../pipeline/run-pass.ts';
+import { openLookup, type PassContext, planPass } from '../pipeline/run-pass.ts';
 import { type CommonFlags, exitCodes, type OpenSession, withSession } from './session.ts';
 
 /** `tallyman plan`: what would be committed, as a unified diff on standard output; nothing is written. */
@@ -15,8 +14,7 @@ export function planCommand(flags: CommonFlags, open: OpenSession): Promise<numb
 
 async function planOne(context: PassContext, signal: AbortSignal): Promise<number> {
   try {
-    const lookup = createImageLookup(context.registry, { concurrency: context.concurrency, signal });
-    const planned = await planPass(context, lookup, { signal });
+    const planned = await planPass(context, openLookup(context, { signal }), { signal });
     for (const [file, bytes] of planned.changes) {
       const before = planned.before.get(file);
       process.stdout.write(formatDiff(file, decode(before), decode(bytes)));

@@ -32,7 +32,8 @@ async function runOnce(context: Parameters<typeof runPass>[0], { log, signal }: 
     );
     return report.problems.length === 0 ? exitCodes.ok : exitCodes.problems;
   } catch (error) {
-    teller.tell([toProblem(error)]);
+    if (signal.aborted) log.info({}, 'stopped before the pass was done');
+    else teller.tell([toProblem(error)]);
     return exitCodes.failed;
   }
 }

@@ -1,8 +1,8 @@
 /** What every command is given: the ports, ready to use, and how to end them. */
 
 import { loadConfig } from '../config/load-config.ts';
-import type { Config } from '../config/schema.ts';
-import { formatProblem } from '../error/problem.ts';
+import { type Config, describeUrlFault } from '../config/schema.ts';
+import { formatProblem, toProblem } from '../error/problem.ts';
 import type { CheckReport } from '../pipeline/check-repo.ts';
 import type { Log } from '../pipeline/ports.ts';
 import type { PassContext } from '../pipeline/run-pass.ts';
@@ -52,14 +52,24 @@ export async function withSession(
 ): Promise<number> {
   const loaded = await loadConfig(flags.config ?? process.env['TALLYMAN_CONFIG']);
   if ('problems' in loaded) return fail(loaded.problems.map(formatProblem));
+  if (flags.repo !== undefined && /^[a-z]+:\/\//i.test(flags.repo)) {
+    const fault = describeUrlFault(flags.repo);
+    if (fault !== undefined) return fail([`Cannot use --repo: ${fault} was wanted`]);
+  }
   const config = withRepo(loaded.config, flags);
-  if (config.repos.length === 0)
+  if (config.repos.length === 0) {
     return fail(['Cannot start: no Yaml repo is named, --repo URL-or-PATH or `repos` in the configuration was wanted']);
+  }
   const log = createLog(config.log);
   const abort = new AbortController();
   const stop = () => abort.abort(new Error('stopped'));
   process.once('SIGTERM', stop).once('SIGINT', stop);
-  const session = open(config, log);
+  let session: Session;
+  try {
+    session = open(config, log);
+  } catch (error) {
+    return fail([formatProblem(toProblem(error))]);
+  }
   try {
     return await run({ session, config, log, signal: abort.signal });
   } finally {

@@ -19,14 +19,24 @@ export function readSecret(
   return { username, password };
 }
 
+/** The PEM text of a certificate file; undefined where none is named; throws `ConfigInvalid`. */
+export function readCertificates(file: string | undefined): string | undefined {
+  return file === undefined ? undefined : readText(file, 'certificate');
+}
+
 /** The file's text without the line break that editors leave at its end. */
 function readSecretFile(file: string): string {
+  return readText(file, 'secret').replace(/\r?\n$/, '');
+}
+
+function readText(file: string, what: string): string {
   try {
-    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+    return readFileSync(file, 'utf8');
   } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown fault';
     throw new TallymanError(
       'ConfigInvalid',
-      `Cannot read secret file "${file}": it cannot be read, a readable file was wanted`,
+      `Cannot read ${what} file "${file}": ${code}, a readable file was wanted`,
       { cause },
     );
   }

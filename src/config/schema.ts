@@ -15,17 +15,20 @@ const credentialsSchema = z
     message: 'exactly one of passwordFile and passwordEnv',
   });
 
-/** Its own value is never repeated in a message: an address may hold a secret. */
+/** What was wanted instead of this address of a repository; undefined where it is in order. The address itself is never repeated: it may hold a secret. */
+export function describeUrlFault(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !['https:', 'http:'].includes(url.protocol)) return 'an address https://host/path';
+  const plain = url.username === '' && url.password === '';
+  return plain ? undefined : 'an address without credentials (they go under `credentials`)';
+}
+
 const urlSchema = z
   .string()
   .max(2048)
   .superRefine((text, context) => {
-    const url = URL.canParse(text) ? new URL(text) : undefined;
-    if (url === undefined || !['https:', 'http:'].includes(url.protocol)) {
-      context.addIssue({ code: 'custom', message: 'an address https://host/path' });
-    } else if (url.username !== '' || url.password !== '') {
-      context.addIssue({ code: 'custom', message: 'an address without credentials (they go under `credentials`)' });
-    }
+    const message = describeUrlFault(text);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
   });
 
 const repoSchema = z
@@ -80,13 +83,18 @@ export const configSchema = z
       .max(86_400)
       .default(60)
       .describe('Time between two looks; each varies by a tenth.'),
-    concurrency: z.int().min(1).max(256).default(8).describe('Image repositories listed at the same time.'),
+    concurrency: z
+      .int()
+      .min(1)
+      .max(256)
+      .default(8)
+      .describe('Questions that one registry host is asked at the same time.'),
     timeoutSeconds: z
       .number()
       .min(1)
       .max(3600)
       .default(30)
-      .describe('Longest wait for one answer of a registry or Git server.'),
+      .describe('Longest wait for one answer of a registry (retries included) or Git server.'),
     stateDir: z.string().min(1).optional().describe('Where clones are kept between runs.'),
     log: z
       .strictObject({

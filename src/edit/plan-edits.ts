@@ -2,7 +2,8 @@
 import { createProblem, type Problem } from '../error/problem.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Selection } from '../select/selection.ts';
-import { findSites } from '../target/find-sites.ts';
+import { findExplicitSites } from '../target/find-explicit.ts';
+import { findSites, mergeSites } from '../target/find-sites.ts';
 import { matchTargets } from '../target/match-targets.ts';
 import type { Target } from '../target/target.ts';
 import { decodeText } from '../yaml/decode-text.ts';
@@ -18,11 +19,12 @@ import { quoteScalar } from './quote-scalar.ts';
  * planEdits(files, [policy], [selection]).edits[0].newText // 'ghcr.io/acme/web:1.5.0'
  */
 export function planEdits(files: Files, policies: readonly Policy[], selections: readonly Selection[]): Plan {
-  const sites = new Map([...files].map(([file, bytes]) => [file, findSites(bytes, file)]));
-  const { targets, problems } = matchTargets(sites, policies);
+  const found = new Map([...files].map(([file, bytes]) => [file, findSites(bytes, file)]));
+  const explicit = findExplicitSites(files, policies);
+  const { targets, problems } = matchTargets(mergeSites(explicit.sites, found), policies);
   const plan = planTargetEdits(files, targets, selections);
-  const found = [...sites.values()].flatMap((file) => file.problems);
-  return { ...plan, problems: [...found, ...problems, ...plan.problems] };
+  const seen = [...found.values()].flatMap((file) => file.problems);
+  return { ...plan, problems: [...seen, ...explicit.problems, ...problems, ...plan.problems] };
 }
 
 /** The same, where the targets are known already; `files` needs only those that have targets. */

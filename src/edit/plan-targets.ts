@@ -5,7 +5,7 @@ import type { Policy } from '../policy/policy.ts';
 import { isUpgrade } from '../select/select-tag.ts';
 import type { Selection } from '../select/selection.ts';
 import type { SiteScalar } from '../target/site.ts';
-import { type CurrentVersion, findScalar, readCurrent, type Target } from '../target/target.ts';
+import { type CurrentVersion, findScalar, formatVersion, readCurrent, type Target } from '../target/target.ts';
 import type { Update } from './plan.ts';
 
 /** A new value for one scalar of a target. */
@@ -45,36 +45,50 @@ export function planTargets(
   return { changes, problems };
 }
 
-/** The selection made for the target's own current tag, else the policy's first. */
+/** The selection made for the very version that the target has, else the policy's first. */
 function chooseSelection(selections: readonly Selection[], current: CurrentVersion): Selection | undefined {
-  return selections.find((selection) => selection.current === current.tag) ?? selections[0];
+  return selections.find((selection) => isAbout(selection, current)) ?? selections[0];
+}
+
+function isAbout(selection: Selection, current: CurrentVersion): boolean {
+  return selection.current !== undefined && selection.current === formatVersion(current);
+}
+
+/** A selection is trusted about the version it was made for; about another, the policy's order is asked again. */
+function mayReplace(policy: Policy, selection: Selection, current: CurrentVersion): boolean {
+  const { kind, tag, digest } = selection;
+  if (tag === undefined) return false;
+  if (isAbout(selection, current)) return kind === 'update';
+  if (policy.select.kind === 'digest')
+    return digest !== undefined && (digest !== current.digest || tag !== (current.tag ?? tag));
+  return isUpgrade(policy, tag, current.tag);
 }
 
 function planTarget(target: Target, selection: Selection, current: CurrentVersion): readonly ScalarChange[] | Problem {
   const { policy } = target;
-  const { kind, tag, digest } = selection;
-  if (policy.suspend || tag === undefined || (kind !== 'update' && kind !== 'current')) return [];
-  const higher = isUpgrade(policy, tag, current.tag);
+  const { tag, digest } = selection;
+  if (policy.suspend || tag === undefined || selection.kind === 'none') return [];
   const unpinned = policy.pin === 'digest' && current.digest === undefined && current.tag === tag;
-  if (!higher && !unpinned) return [];
+  if (!mayReplace(policy, selection, current) && !unpinned) return [];
   const needsDigest = wantsDigest(target, current);
   if (needsDigest && digest === undefined) return refuseWithoutDigest(target, tag);
   const wanted = { tag, digest: needsDigest ? digest : undefined };
-  const to = formatVersion(wanted.tag, wanted.digest);
   const update = {
     policy: policy.key,
     image: policy.image,
-    from: formatVersion(current.tag, current.digest),
-    to: to ?? tag,
+    from: formatVersion(current),
+    to: formatVersion(wanted) ?? tag,
   };
   return target.site.scalars
-    .map((scalar) => ({ target, scalar, value: formatPart(policy, scalar, wanted), update }))
+    .map((scalar) => ({ target, scalar, value: formatPart(target, scalar, wanted), update }))
     .filter((change) => change.value !== change.scalar.value);
 }
 
 /** A digest that stands beside a tag always moves with it; inside a reference the policy's pin decides. */
 function wantsDigest({ policy, site }: Target, current: CurrentVersion): boolean {
-  if (findScalar(site, 'digest') !== undefined) return true;
+  if (policy.select.kind === 'digest') return true;
+  const own = findScalar(site, 'digest');
+  if (own !== undefined && (own.value !== '' || site.kind !== 'workload' || policy.pin === 'digest')) return true;
   const canHold =
     findScalar(site, 'reference') !== undefined || (findScalar(site, 'tag')?.value.includes('@') ?? false);
   return canHold && (policy.pin === 'digest' || (policy.pin === 'keep' && hasDigest(site.scalars, current)));
@@ -85,15 +99,18 @@ function hasDigest(scalars: readonly SiteScalar[], current: CurrentVersion): boo
   return current.digest !== undefined || scalars.some((scalar) => scalar.value.includes('@'));
 }
 
-function formatPart(policy: Policy, scalar: SiteScalar, wanted: Wanted): string {
+function formatPart({ policy, site }: Target, scalar: SiteScalar, wanted: Wanted): string {
   const atDigest = wanted.digest === undefined ? '' : `@${wanted.digest}`;
   switch (scalar.part) {
     case 'reference':
       return `${spellName(policy, scalar.value)}:${wanted.tag}${atDigest}`;
     case 'name':
       return spellName(policy, scalar.value);
-    case 'tag':
-      return scalar.value.includes('@') ? `${wanted.tag}${atDigest}` : wanted.tag;
+    case 'tag': {
+      const holdsDigest =
+        scalar.value.includes('@') || (policy.select.kind === 'digest' && findScalar(site, 'digest') === undefined);
+      return holdsDigest ? `${wanted.tag}${atDigest}` : wanted.tag;
+    }
     case 'digest':
       return wanted.digest ?? scalar.value;
   }
@@ -105,11 +122,6 @@ function spellName(policy: Policy, value: string): string {
   if (reference?.host !== policy.repository.host || reference.path !== policy.repository.path) return policy.image;
   const version = `${reference.tag === undefined ? '' : `:${reference.tag}`}${reference.digest === undefined ? '' : `@${reference.digest}`}`;
   return value.slice(0, value.length - version.length);
-}
-
-function formatVersion(tag: string | undefined, digest: string | undefined): string | undefined {
-  if (tag === undefined) return digest;
-  return digest === undefined ? tag : `${tag}@${digest}`;
 }
 
 function refuseWithoutDigest({ policy, file, site }: Target, tag: string): Problem {

@@ -23,6 +23,14 @@ export const catalogue = {
     disposition: 'stalled',
     remedy: 'Give each ImagePolicy its own metadata.name within its namespace.',
   },
+  PolicyUnsupported: {
+    disposition: 'stalled',
+    remedy: 'Take the field out of the policy until a version of Tallyman that knows it; nothing is written meanwhile.',
+  },
+  PolicyPartial: {
+    disposition: 'stalled',
+    remedy: 'Nothing has to be done where the difference does not matter; `tallyman explain` shows what is chosen.',
+  },
   ReferenceInvalid: { disposition: 'stalled', remedy: 'Write the image as [host[:port]/]path[:tag][@digest].' },
   MarkerInvalid: {
     disposition: 'stalled',

@@ -1,6 +1,5 @@
 /** Validates policies and their targets; asks no registry and writes nothing. */
 import type { Problem } from '../error/problem.ts';
-import { matchTargets } from '../target/match-targets.ts';
 import { formatPlace, type Target } from '../target/target.ts';
 import type { YamlRepo } from './ports.ts';
 import type { RepoMemory } from './repo-memory.ts';
@@ -22,15 +21,15 @@ export async function checkRepo(
   options: { signal: AbortSignal },
 ): Promise<CheckReport> {
   const contents = await memory.read(repo, await repo.fetch(options), options);
-  const { targets, problems } = matchTargets(contents.sites, contents.policies, contents.broken);
   const byPolicy = new Map<string, Target[]>();
-  for (const target of targets) byPolicy.set(target.policy.key, [...(byPolicy.get(target.policy.key) ?? []), target]);
+  for (const target of contents.targets)
+    byPolicy.set(target.policy.key, [...(byPolicy.get(target.policy.key) ?? []), target]);
   return {
     policies: contents.policies.map(({ key, image }) => ({
       policy: key,
       image,
       targets: (byPolicy.get(key) ?? []).map(formatPlace),
     })),
-    problems: [...contents.problems, ...problems],
+    problems: contents.problems,
   };
 }

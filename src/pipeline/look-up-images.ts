@@ -1,4 +1,5 @@
 /** Asks the registry, once in a pass for each question, and keeps a failure to the policies it concerns. */
+import { TallymanError } from '../error/tallyman-error.ts';
 import { formatCanonical, type ImageRepository } from '../image/reference.ts';
 import { mapConcurrent } from './map-concurrent.ts';
 import type { ManifestInfo, Registry } from './ports.ts';
@@ -18,45 +19,92 @@ export interface ImageLookup {
 
 interface LookupOptions {
   readonly concurrency: number;
+  /** Longest wait for one question with all its retries: a dead registry must not hold up the commits of the others. */
+  readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
 
-/** A lookup that asks each question once. */
-export function createImageLookup(registry: Registry, { concurrency, signal }: LookupOptions): ImageLookup {
+/** A lookup that asks each question once, each host in a queue of its own. */
+export function createImageLookup(registry: Registry, options: LookupOptions): ImageLookup {
   const tags = new Map<string, Answer<readonly string[]>>();
   const manifests = new Map<string, Answer<ManifestInfo>>();
-  const askAll = async <Value>(
-    answers: Map<string, Answer<Value>>,
-    questions: ReadonlyMap<string, () => Promise<Value>>,
-  ) => {
-    const open = [...questions].filter(([name]) => !answers.has(name));
-    await mapConcurrent(open, concurrency, async ([name, ask]) => answers.set(name, await settle(ask)));
-    signal.throwIfAborted();
-  };
   return {
     listTags: (repositories) =>
       askAll(
         tags,
-        new Map(
-          repositories.map((repository) => [
-            formatCanonical(repository),
-            () => registry.listTags(repository, { signal }),
-          ]),
-        ),
+        repositories.map((repository) => ({
+          name: formatCanonical(repository),
+          host: repository.host,
+          ask: (signal) => registry.listTags(repository, { signal }),
+        })),
+        options,
       ),
     fetchManifests: (images) =>
       askAll(
         manifests,
-        new Map(
-          images.map(({ repository, tag }) => [
-            nameManifest(repository, tag),
-            () => registry.fetchManifest(repository, tag, { signal }),
-          ]),
-        ),
+        images.map(({ repository, tag }) => ({
+          name: nameManifest(repository, tag),
+          host: repository.host,
+          ask: (signal) => registry.fetchManifest(repository, tag, { signal }),
+        })),
+        options,
       ),
     tagsOf: (repository) => answerOf(tags, formatCanonical(repository)),
     manifestOf: (repository, tag) => answerOf(manifests, nameManifest(repository, tag)),
   };
+}
+
+interface Question<Value> {
+  readonly name: string;
+  readonly host: string;
+  ask(signal: AbortSignal): Promise<Value>;
+}
+
+async function askAll<Value>(
+  answers: Map<string, Answer<Value>>,
+  questions: readonly Question<Value>[],
+  options: LookupOptions,
+): Promise<void> {
+  const open = new Map(questions.filter(({ name }) => !answers.has(name)).map((question) => [question.name, question]));
+  const byHost = new Map<string, Question<Value>[]>();
+  for (const question of open.values()) byHost.set(question.host, [...(byHost.get(question.host) ?? []), question]);
+  await Promise.all([...byHost.values()].map((queue) => askHost(answers, queue, options)));
+  options.signal.throwIfAborted();
+}
+
+/** Once as many questions in a row as are asked at a time found nobody there, the host's others are not asked in this pass. */
+async function askHost<Value>(
+  answers: Map<string, Answer<Value>>,
+  queue: readonly Question<Value>[],
+  options: LookupOptions,
+): Promise<void> {
+  let failures = 0;
+  let lastFailure: Answer<Value> | undefined;
+  await mapConcurrent(queue, options.concurrency, async (question) => {
+    const givenUp = failures >= options.concurrency ? lastFailure : undefined;
+    const answer = givenUp ?? (await settle(question, options));
+    const unreachable =
+      'error' in answer && answer.error instanceof TallymanError && answer.error.code === 'RegistryUnavailable';
+    failures = unreachable ? failures + 1 : 0;
+    if (unreachable) lastFailure = answer;
+    answers.set(question.name, answer);
+  });
+}
+
+async function settle<Value>(
+  { name, ask }: Question<Value>,
+  { signal, timeoutMs }: LookupOptions,
+): Promise<Answer<Value>> {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  try {
+    return { value: await ask(AbortSignal.any([signal, timeout])) };
+  } catch (error) {
+    if (!timeout.aborted || signal.aborted) return { error };
+    const found = `there was no answer within ${timeoutMs / 1000} s, retries included`;
+    return {
+      error: new TallymanError('RegistryUnavailable', `Cannot look up image "${name}": ${found}`, { cause: error }),
+    };
+  }
 }
 
 function nameManifest({ host, path }: ImageRepository, tag: string): string {
@@ -65,12 +113,4 @@ function nameManifest({ host, path }: ImageRepository, tag: string): string {
 
 function answerOf<Value>(answers: ReadonlyMap<string, Answer<Value>>, name: string): Answer<Value> {
   return answers.get(name) ?? { error: new Error(`${name} was not asked for`) };
-}
-
-async function settle<Value>(ask: () => Promise<Value>): Promise<Answer<Value>> {
-  try {
-    return { value: await ask() };
-  } catch (error) {
-    return { error };
-  }
 }

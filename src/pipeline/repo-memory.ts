@@ -2,9 +2,12 @@
 import { type Problem, toProblem } from '../error/problem.ts';
 import { createGlob } from '../policy/glob.ts';
 import type { Policy } from '../policy/policy.ts';
-import { policyNeedles, readPolicies, rejectDuplicates } from '../policy/read-policies.ts';
-import { type FileSites, findSites } from '../target/find-sites.ts';
+import { type PolicyPieces, policyNeedles, readPolicyPieces, resolvePolicies } from '../policy/read-policies.ts';
+import { findExplicitSites, listExplicitFiles } from '../target/find-explicit.ts';
+import { type FileSites, findSites, mergeSites } from '../target/find-sites.ts';
 import { findImageNames, lastComponent } from '../target/image-names.ts';
+import { matchTargets } from '../target/match-targets.ts';
+import type { Target } from '../target/target.ts';
 import { decodeText } from '../yaml/decode-text.ts';
 import { markerNeedle } from '../yaml/scan-lexemes.ts';
 import type { RepoFile, Snapshot, YamlRepo } from './ports.ts';
@@ -12,18 +15,14 @@ import type { RepoFile, Snapshot, YamlRepo } from './ports.ts';
 /** What one snapshot says. */
 export interface RepoContents {
   readonly policies: readonly Policy[];
-  /** By file; only files in which any policy could have a place. */
-  readonly sites: ReadonlyMap<string, FileSites>;
-  /** Keys of policies that exist but cannot be used. */
-  readonly broken: ReadonlySet<string>;
+  readonly targets: readonly Target[];
   readonly problems: readonly Problem[];
 }
 
 interface BlobFacts {
   readonly hasMarker: boolean;
   readonly imageNames: readonly string[];
-  readonly policies: readonly Policy[];
-  readonly problems: readonly Problem[];
+  readonly pieces: PolicyPieces;
   sites?: FileSites;
 }
 
@@ -45,15 +44,15 @@ export function createRepoMemory(paths: readonly string[]): RepoMemory {
       const files = snapshot.files.filter(isWatched);
       const readBlobs = createBlobReader((oids) => repo.readBlobs(oids, { signal }));
       const next = await readFacts(known, files, readBlobs);
-      const { policies, problems: duplicates } = rejectDuplicates(
-        [...next.values()].flatMap((facts) => facts.policies),
-      );
-      const sites = await readSites(next, { files, policies, readBlobs });
+      const { policies, problems } = resolvePolicies([...next.values()].map((facts) => facts.pieces));
+      const found = await readSites(next, { files, policies, readBlobs });
+      const explicit = await readExplicitSites(files, policies, readBlobs);
       known = next;
-      const problems = [...[...next.values()].flatMap((facts) => facts.problems), ...duplicates];
       const broken = new Set(problems.flatMap((problem) => problem.policy ?? []));
-      const seen = [...sites.values()].flatMap((file) => file.problems);
-      const contents = { policies, sites, broken, problems: dedupe([...problems, ...seen]) };
+      const matched = matchTargets(mergeSites(explicit.sites, found), policies, broken);
+      const seen = [...found.values()].flatMap((file) => file.problems);
+      const all = dedupe([...problems, ...explicit.problems, ...seen, ...matched.problems]);
+      const contents = { policies, targets: matched.targets, problems: all };
       last = { snapshot, contents };
       return contents;
     },
@@ -94,18 +93,30 @@ async function readFacts(
 function learn(bytes: Uint8Array, path: string): BlobFacts {
   // One byte a character: the needles are ASCII, and nothing here is ever written back.
   const rough = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-  const facts = {
-    hasMarker: rough.includes(markerNeedle),
-    imageNames: findImageNames(rough),
-    policies: [],
-    problems: [],
-  };
+  const facts = { hasMarker: rough.includes(markerNeedle), imageNames: findImageNames(rough), pieces: noPieces };
   if (!policyNeedles.some((needle) => rough.includes(needle))) return facts;
   try {
-    return { ...facts, ...readPolicies(decodeText(bytes, path), path) };
+    return { ...facts, pieces: readPolicyPieces(decodeText(bytes, path), path) };
   } catch (error) {
-    return { ...facts, problems: [toProblem(error, { place: { file: path } })] };
+    return { ...facts, pieces: { pieces: [], problems: [toProblem(error, { place: { file: path } })] } };
   }
+}
+
+const noPieces: PolicyPieces = { pieces: [], problems: [] };
+
+async function readExplicitSites(
+  files: readonly RepoFile[],
+  policies: readonly Policy[],
+  readBlobs: ReadBlobs,
+): Promise<ReturnType<typeof findExplicitSites>> {
+  const names = listExplicitFiles(policies);
+  const named = files.filter((file) => names.has(file.path));
+  const blobs = await readBlobs(named.map((file) => file.oid));
+  const contents = named.flatMap(({ path, oid }) => {
+    const bytes = blobs.get(oid);
+    return bytes === undefined ? [] : [[path, bytes] as const];
+  });
+  return findExplicitSites(new Map(contents), policies);
 }
 
 async function readSites(

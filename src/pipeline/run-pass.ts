@@ -4,7 +4,7 @@ import { type Edit, type Files, listUpdates, type Update } from '../edit/plan.ts
 import { planTargetEdits } from '../edit/plan-edits.ts';
 import { createProblem, type Problem } from '../error/problem.ts';
 import type { Selection } from '../select/selection.ts';
-import { matchTargets, type TargetFindings } from '../target/match-targets.ts';
+import type { Target } from '../target/target.ts';
 import { formatCommitMessage } from './commit-message.ts';
 import { createImageLookup, type ImageLookup } from './look-up-images.ts';
 import type { Clock, CommitAuthor, Registry, Snapshot, YamlRepo } from './ports.ts';
@@ -18,7 +18,10 @@ export interface PassContext {
   readonly clock: Clock;
   readonly memory: RepoMemory;
   readonly author: CommitAuthor;
+  /** Questions that one registry host is asked at the same time. */
   readonly concurrency: number;
+  /** Longest wait for the answer to one of them. */
+  readonly timeoutMs: number;
   /** Hosts that policies may name; undefined allows all. */
   readonly allowedRegistries: readonly string[] | undefined;
 }
@@ -47,9 +50,17 @@ export interface PassReport extends PlannedPass {
 
 const maxPushTries = 8;
 
+/** The registry's answers for one pass. */
+export function openLookup(
+  { registry, concurrency, timeoutMs }: PassContext,
+  { signal }: { signal: AbortSignal },
+): ImageLookup {
+  return createImageLookup(registry, { concurrency, timeoutMs, signal });
+}
+
 /** Looks, plans, commits and pushes; where the branch moved meanwhile, looks and plans again. A lost race writes nothing. */
 export async function runPass(context: PassContext, options: { signal: AbortSignal }): Promise<PassReport> {
-  const lookup = createImageLookup(context.registry, { concurrency: context.concurrency, ...options });
+  const lookup = openLookup(context, options);
   for (let tries = 1; ; tries += 1) {
     const planned = await planPass(context, lookup, options);
     const { snapshot: base, changes, message } = planned;
@@ -72,10 +83,13 @@ export async function planPass(
 ): Promise<PlannedPass> {
   const snapshot = await context.repo.fetch(options);
   const contents = await context.memory.read(context.repo, snapshot, options);
-  const found = matchTargets(contents.sites, contents.policies, contents.broken);
-  const selected = await selectImages(found.targets, lookup, context.allowedRegistries);
-  const files = await readFiles(context, { snapshot, found, selections: selected.selections }, options);
-  const plan = planTargetEdits(files, found.targets, selected.selections);
+  const selected = await selectImages(contents.targets, lookup, context.allowedRegistries);
+  const files = await readFiles(
+    context,
+    { snapshot, targets: contents.targets, selections: selected.selections },
+    options,
+  );
+  const plan = planTargetEdits(files, contents.targets, selected.selections);
   const applied = applyPlan(files, plan);
   const edits = plan.edits.filter((edit) => applied.files.has(edit.file));
   return {
@@ -87,20 +101,24 @@ export async function planPass(
     changes: applied.files,
     before: files,
     message: edits.length === 0 ? undefined : formatCommitMessage(edits, selected.sources),
-    problems: [contents, found, selected, plan, applied].flatMap((stage) => stage.problems),
+    problems: [contents, selected, plan, applied].flatMap((stage) => stage.problems),
   };
 }
 
 /** The bytes of the files that may change: cost follows the changes, not the repository. */
 async function readFiles(
   { repo }: PassContext,
-  { snapshot, found, selections }: { snapshot: Snapshot; found: TargetFindings; selections: readonly Selection[] },
+  {
+    snapshot,
+    targets,
+    selections,
+  }: { snapshot: Snapshot; targets: readonly Target[]; selections: readonly Selection[] },
   options: { signal: AbortSignal },
 ): Promise<Files> {
   const moving = new Set(
     selections.filter(({ kind, digest }) => kind === 'update' || digest !== undefined).map(({ policy }) => policy),
   );
-  const paths = new Set(found.targets.filter((target) => moving.has(target.policy.key)).map((target) => target.file));
+  const paths = new Set(targets.filter((target) => moving.has(target.policy.key)).map((target) => target.file));
   const files = paths.size === 0 ? [] : snapshot.files.filter((file) => paths.has(file.path));
   const blobs =
     files.length === 0

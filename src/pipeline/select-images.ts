@@ -3,7 +3,7 @@ import { createProblem, type Problem, toProblem } from '../error/problem.ts';
 import type { Policy } from '../policy/policy.ts';
 import { selectTag } from '../select/select-tag.ts';
 import type { Selection } from '../select/selection.ts';
-import { readCurrent, type Target } from '../target/target.ts';
+import { formatVersion, readCurrent, type Target } from '../target/target.ts';
 import { type ImageSource, readImageSource } from './commit-message.ts';
 import type { ImageLookup } from './look-up-images.ts';
 
@@ -29,21 +29,19 @@ export async function selectImages(
   lookup: ImageLookup,
   allowedRegistries: readonly string[] | undefined,
 ): Promise<SelectedImages> {
-  const problems: Problem[] = [];
   const byPolicy = new Map<Policy, Target[]>();
   for (const target of targets) {
     if (!target.policy.suspend) byPolicy.set(target.policy, [...(byPolicy.get(target.policy) ?? []), target]);
   }
-  const forbidden = [...byPolicy.keys()].filter(
-    ({ repository }) => allowedRegistries?.includes(repository.host) === false,
-  );
-  for (const policy of forbidden) byPolicy.delete(policy);
-  problems.push(...forbidden.map(describeForbidden));
-  await lookup.listTags([...byPolicy.keys()].map((policy) => policy.repository));
-  const decided = [...byPolicy].flatMap(([policy, own]) => decide(policy, own, { lookup, problems }));
-  const wanted = decided.filter(({ policy, selection }) =>
-    needsManifest(policy, selection, byPolicy.get(policy) ?? []),
-  );
+  const problems: Problem[] = [];
+  const usable = [...byPolicy.keys()].filter((policy) => {
+    const fault = describeUnusable(policy, allowedRegistries);
+    if (fault !== undefined) problems.push(fault);
+    return fault === undefined;
+  });
+  await lookup.listTags(usable.map((policy) => policy.repository));
+  const decided = usable.flatMap((policy) => decide(policy, byPolicy.get(policy) ?? [], { lookup, problems }));
+  const wanted = decided.filter((entry) => needsManifest(entry, byPolicy.get(entry.policy) ?? []));
   await lookup.fetchManifests(
     wanted.map(({ policy, selection }) => ({ repository: policy.repository, tag: selection.tag ?? '' })),
   );
@@ -61,13 +59,14 @@ function decide(policy: Policy, targets: readonly Target[], { lookup, problems }
     problems.push(toProblem(tags.error, { place: policy.source, policy: policy.key }));
     return [];
   }
-  const currents = new Set(targets.map((target) => readCurrent(target).tag));
+  const currents = new Set(targets.map((target) => formatVersion(readCurrent(target))));
   return [...currents].map((current) => ({ policy, selection: selectTag(policy, tags.value, current) }));
 }
 
-function needsManifest(policy: Policy, { kind, tag }: Selection, targets: readonly Target[]): boolean {
+function needsManifest({ policy, selection }: Decided, targets: readonly Target[]): boolean {
+  const { kind, tag } = selection;
   if (tag === undefined) return false;
-  if (kind === 'update') return true;
+  if (kind === 'update' || policy.select.kind === 'digest') return true;
   return (
     policy.pin === 'digest' &&
     targets.map(readCurrent).some((current) => current.tag === tag && current.digest === undefined)
@@ -81,16 +80,13 @@ function confirm(
   { lookup, problems }: Gathering,
 ): Pick<SelectedImages, 'selections' | 'sources'> {
   const sources = new Map<string, ImageSource>();
-  const failed = new Map<string, Problem>();
+  const failed = new Map<Policy, Problem>();
   const selections = decided.flatMap((entry) => {
     const { policy, selection } = entry;
-    if (!wanted.has(entry) || selection.tag === undefined) return [selection];
+    if (!wanted.has(entry) || selection.tag === undefined) return [entry];
     const manifest = lookup.manifestOf(policy.repository, selection.tag);
     if ('error' in manifest) {
-      failed.set(
-        `${policy.key} ${selection.tag}`,
-        toProblem(manifest.error, { place: policy.source, policy: policy.key }),
-      );
+      failed.set(policy, toProblem(manifest.error, { place: policy.source, policy: policy.key }));
       return [];
     }
     const { digest, annotations } = manifest.value;
@@ -98,11 +94,38 @@ function confirm(
     if (source !== undefined) {
       sources.set(`${policy.image}:${selection.tag}`, source).set(`${policy.image}:${selection.tag}@${digest}`, source);
     }
-    return [{ ...selection, digest }];
+    return [{ policy, selection: withDigest(policy, selection, digest) }];
   });
   problems.push(...failed.values());
-  const stuck = new Set([...failed.keys()].map((name) => name.split(' ')[0]));
-  return { selections: selections.filter((selection) => !stuck.has(selection.policy)), sources };
+  return {
+    selections: selections.filter(({ policy }) => !failed.has(policy)).map(({ selection }) => selection),
+    sources,
+  };
+}
+
+/** Only a policy that follows a digest decides by it. */
+function withDigest(policy: Policy, selection: Selection, digest: string): Selection {
+  const { tag, current } = selection;
+  if (policy.select.kind !== 'digest' || tag === undefined) return { ...selection, digest };
+  return selectTag(
+    policy,
+    selection.tags.map((verdict) => verdict.tag),
+    current,
+    { facts: new Map([[tag, { digest }]]) },
+  );
+}
+
+/** What this program cannot do for the policy, however the registry answers. */
+function describeUnusable(policy: Policy, allowedRegistries: readonly string[] | undefined): Problem | undefined {
+  if (allowedRegistries?.includes(policy.repository.host) === false) return describeForbidden(policy);
+  const wants = [
+    policy.minimumAgeMs > 0 ? 'minimumAge' : undefined,
+    policy.select.kind === 'newest' ? 'newest' : undefined,
+    policy.platforms.length > 0 ? 'platforms' : undefined,
+  ].filter((field) => field !== undefined);
+  if (wants.length === 0) return undefined;
+  const message = `Cannot judge policy "${policy.key}": it asks for ${wants.join(' and ')}, which the daemon does not know of images yet`;
+  return createProblem('PolicyUnsupported', message, { place: policy.source, policy: policy.key });
 }
 
 function describeForbidden(policy: Policy): Problem {

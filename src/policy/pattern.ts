@@ -6,8 +6,8 @@ export interface Pattern {
   readonly source: string;
   /** Whether it matches anywhere in the text. */
   test(text: string): boolean;
-  /** What the named group holds where the pattern matches; undefined where it does not match or the group took no part. */
-  group(text: string, name: string): string | undefined;
+  /** What the groups of the first match hold, by number and by name; undefined where the pattern does not match. */
+  match(text: string): ReadonlyMap<string, string> | undefined;
   readonly groupNames: readonly string[];
 }
 
@@ -34,9 +34,11 @@ export function parsePattern(source: string): Pattern {
   return {
     source,
     test: (text) => compiled.test(text),
-    group(text, name) {
+    match(text) {
       const matcher = compiled.matcher(text);
-      return groups.has(name) && matcher.find() ? (matcher.group(name) ?? undefined) : undefined;
+      if (!matcher.find()) return undefined;
+      const numbers = Array.from({ length: matcher.groupCount() + 1 }, (_, index) => [`${index}`, index] as const);
+      return new Map([...numbers, ...groups].map(([name, index]) => [name, matcher.group(index) ?? '']));
     },
     groupNames: [...groups.keys()],
   };

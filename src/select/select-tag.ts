@@ -1,13 +1,20 @@
 /** Chooses the version that one policy wants of the tags a registry has. Same inputs, same answer, in any order of tags. */
-import { type Pattern, parsePattern } from '../policy/pattern.ts';
 import type { Policy } from '../policy/policy.ts';
+import { compareText } from './compare-text.ts';
 import type { Selection, SelectionKind, TagVerdict } from './selection.ts';
-import { createVersionOrder, type VersionOrder } from './version-order.ts';
+import type { TagFacts } from './tag-facts.ts';
+import { createTagReader, type TagReader } from './tag-reader.ts';
 
 /** What is known besides the names of the tags. */
 export interface SelectContext {
-  /** Digest of each tag for which it was asked: `{ '1.5.0' => 'sha256:…' }` */
-  readonly digests?: ReadonlyMap<string, string>;
+  /** The moment that ages are counted to, in milliseconds since 1970. */
+  readonly nowMs?: number;
+  /** By tag. */
+  readonly facts?: ReadonlyMap<string, TagFacts>;
+  /** Versions that a person took away, as `tag` or `tag@digest`. */
+  readonly held?: ReadonlySet<string>;
+  /** The listing is not whole: then nothing is ever taken down. */
+  readonly truncated?: boolean;
 }
 
 interface Candidate {
@@ -15,16 +22,34 @@ interface Candidate {
   readonly version: unknown;
 }
 
-interface Ranked {
-  /** Best first; equal versions next to each other. */
-  readonly candidates: readonly Candidate[];
-  readonly rejected: readonly TagVerdict[];
+interface Blocked extends Candidate {
+  readonly kind: 'waiting' | 'held';
+  readonly reason: string;
+  readonly wakeMs?: number;
+}
+
+interface Sorted {
+  readonly admitted: readonly Candidate[];
+  readonly blocked: readonly Blocked[];
+  readonly verdicts: ReadonlyMap<string, TagVerdict>;
+}
+
+interface Decision {
+  readonly kind: SelectionKind;
+  readonly reason: string;
+}
+
+/** The parts of a version as Git has it. */
+interface Current {
+  readonly tag: string | undefined;
+  readonly digest: string | undefined;
 }
 
 /**
- * The decision for one policy, with the reason for every tag. Only a version above `current` by the policy's own order is
- * an update, unless the policy allows downgrades; a `current` that is no version is below every candidate. Throws
- * `PolicyInvalid` where the policy's range or a pattern cannot be used.
+ * The decision for one policy, with the reason for every tag. Only a version above `current` (`1.4.2`, or with its digest
+ * `1.4.2@sha256:…`) by the policy's own order is an update, unless the policy allows downgrades, the listing is whole and
+ * the current tag is still in it; a `current` that is no version is below every candidate. Throws `PolicyInvalid` where the
+ * policy's range, layout or a pattern cannot be used.
  *
  * @example
  * selectTag(policy, ['1.4.2', '1.5.0', '2.0.0'], '1.4.2').tag // '1.5.0' with range "^1.4.0"
@@ -35,146 +60,145 @@ export function selectTag(
   current?: string,
   context: SelectContext = {},
 ): Selection {
-  const reader = createReader(policy);
-  const { candidates, rejected } = rankTags(reader, tags);
-  const best = chooseSpelling(reader.order, candidates, current);
-  const { kind, reason } = decide(policy, reader, { best, current });
-  const verdicts = candidates.map(({ tag }): TagVerdict => {
-    if (tag === best?.tag) return { tag, verdict: kind === 'update' ? 'selected' : 'candidate', reason };
-    return { tag, verdict: 'candidate', reason: `not above ${best?.tag}` };
-  });
+  const reader = createTagReader(policy);
+  const names = [...new Set(tags)].sort();
+  const { admitted, blocked, verdicts } = sortTags(reader, names, context);
+  const now = parseCurrent(current);
+  const best = chooseBest(policy, admitted, now.tag);
+  const listed = now.tag !== undefined && names.includes(now.tag);
+  const mayGoDown = policy.allowDowngrade && context.truncated !== true && listed;
+  const decision = decide(policy, { reader, best, now, mayGoDown, context });
+  const above = blocked.filter((other) => isAbove(policy, other, { reader, best, now, context }));
+  const { kind, reason } = decision.kind === 'update' || above.length === 0 ? decision : describeBlocked(reader, above);
+  const wakes = above.flatMap(({ wakeMs }) => wakeMs ?? []);
   return {
     kind,
     policy: policy.key,
     current,
     tag: best?.tag,
-    digest: best === undefined ? undefined : context.digests?.get(best.tag),
+    digest: best === undefined ? undefined : context.facts?.get(best.tag)?.digest,
     reason,
-    tags: [...verdicts, ...rejected],
+    wakeMs: wakes.length === 0 ? undefined : Math.min(...wakes),
+    tags: names.map((tag) => verdicts.get(tag) ?? judge(tag, best, decision)),
   };
 }
 
-/** Whether `next` may take the place of `current`: above it in the policy's order, or any other where downgrades are allowed. */
+/** Whether `next` may take the place of `current`: above it in the policy's order, or different where downgrades are allowed. */
 export function isUpgrade(policy: Policy, next: string, current: string | undefined): boolean {
   if (current === undefined) return true;
   if (next === current) return false;
-  const { order, read } = createReader(policy);
-  const [nextVersion, currentVersion] = [read(next), read(current)];
+  const { order, read } = createTagReader(policy);
+  const [nextVersion, currentVersion] = [read(next, undefined), read(current, undefined)];
   if (currentVersion === undefined || nextVersion === undefined) return true;
   const difference = order.compare(nextVersion, currentVersion);
   return policy.allowDowngrade ? difference !== 0 : difference > 0;
 }
 
-interface Reader {
-  readonly order: VersionOrder;
-  /** The version in a tag, after extraction; undefined where there is none. */
-  read(tag: string): unknown;
-  /** Why the tag is no candidate, or its version. */
-  admit(tag: string): { readonly version: unknown } | { readonly reason: string };
-}
-
-/** What a policy compiles to, kept for as long as the policy is. */
-const readers = new WeakMap<Policy, Reader>();
-
-function createReader(policy: Policy): Reader {
-  const known = readers.get(policy);
-  if (known !== undefined) return known;
-  const reader = compileReader(policy);
-  readers.set(policy, reader);
-  return reader;
-}
-
-function compileReader(policy: Policy): Reader {
-  const order = createVersionOrder(policy);
-  const include = policy.include.map(parsePattern);
-  const exclude = policy.exclude.map(parsePattern);
-  const extract = policy.extract === undefined ? undefined : parsePattern(policy.extract);
-  const skip = new Set(policy.skip);
-  const versionText = (tag: string) => (extract === undefined ? tag : extract.group(tag, 'version'));
-  const read = (tag: string) => {
-    const text = versionText(tag);
-    return text === undefined ? undefined : order.parse(text);
-  };
-  return {
-    order,
-    read,
-    admit(tag) {
-      const filtered = filterTag(tag, include, exclude);
-      if (filtered !== undefined) return { reason: filtered };
-      const text = versionText(tag);
-      if (text === undefined) return { reason: `not matched by extract "${extract?.source}"` };
-      if (skip.has(tag) || skip.has(text)) return { reason: 'skip' };
-      const version = order.parse(text);
-      if (version === undefined) return { reason: 'not a version' };
-      const reason = order.reject(version);
-      return reason === undefined ? { version } : { reason };
-    },
-  };
-}
-
-function filterTag(tag: string, include: readonly Pattern[], exclude: readonly Pattern[]): string | undefined {
-  if (include.length > 0 && !include.some((pattern) => pattern.test(tag))) {
-    return `not included by ${include.map((pattern) => `"${pattern.source}"`).join(' or ')}`;
+function sortTags(reader: TagReader, tags: readonly string[], context: SelectContext): Sorted {
+  const admitted: Candidate[] = [];
+  const blocked: Blocked[] = [];
+  const verdicts = new Map<string, TagVerdict>();
+  for (const tag of tags) {
+    const answer = reader.admit(tag, context);
+    if (answer.kind === 'admitted') admitted.push({ tag, version: answer.version });
+    else verdicts.set(tag, { tag, verdict: answer.kind, reason: answer.reason });
+    if (answer.kind === 'waiting' || answer.kind === 'held') blocked.push({ tag, ...answer });
   }
-  const excluding = exclude.find((pattern) => pattern.test(tag));
-  return excluding === undefined ? undefined : `excluded by "${excluding.source}"`;
+  return { admitted, blocked, verdicts };
 }
 
-function rankTags(reader: Reader, tags: Iterable<string>): Ranked {
-  const candidates: Candidate[] = [];
-  const rejected: TagVerdict[] = [];
-  for (const tag of new Set(tags)) {
-    const answer = reader.admit(tag);
-    if ('version' in answer) candidates.push({ tag, version: answer.version });
-    else rejected.push({ tag, verdict: 'rejected', reason: answer.reason });
-  }
-  candidates.sort((a, b) => reader.order.compare(b.version, a.version) || compareSpelling(a.tag, b.tag));
-  rejected.sort((a, b) => compareText(a.tag, b.tag));
-  return { candidates, rejected };
-}
-
-/** Of the candidates that tie for best: the one Git has now, else one spelled the same way, else the shortest, then code-unit order. */
-function chooseSpelling(
-  order: VersionOrder,
+/** The highest; of those that tie the one Git has now, else one spelled the same way, else as the policy says. */
+function chooseBest(
+  policy: Policy,
   candidates: readonly Candidate[],
   current: string | undefined,
 ): Candidate | undefined {
-  const [best] = candidates;
-  if (best === undefined || current === undefined) return best;
-  const ties = candidates.filter((other) => order.compare(other.version, best.version) === 0);
-  return ties.find(({ tag }) => tag === current) ?? ties.find(({ tag }) => hasV(tag) === hasV(current)) ?? best;
+  const { order } = createTagReader(policy);
+  let ties: Candidate[] = [];
+  for (const candidate of candidates) {
+    const [best] = ties;
+    const difference = best === undefined ? 1 : order.compare(candidate.version, best.version);
+    if (difference > 0) ties = [candidate];
+    else if (difference === 0) ties.push(candidate);
+  }
+  const byRule = (a: Candidate, b: Candidate) =>
+    policy.ties === 'last' ? compareText(b.tag, a.tag) : a.tag.length - b.tag.length || compareText(a.tag, b.tag);
+  const [first] = ties.sort(byRule);
+  if (current === undefined) return first;
+  return ties.find(({ tag }) => tag === current) ?? ties.find(({ tag }) => hasV(tag) === hasV(current)) ?? first;
 }
 
-function decide(
-  policy: Policy,
-  reader: Reader,
-  { best, current }: { best: Candidate | undefined; current: string | undefined },
-): { kind: SelectionKind; reason: string } {
+interface Question {
+  readonly reader: TagReader;
+  readonly best: Candidate | undefined;
+  readonly now: Current;
+  readonly mayGoDown: boolean;
+  readonly context: SelectContext;
+}
+
+function decide(policy: Policy, question: Question): Decision {
+  const { reader, best, now, mayGoDown, context } = question;
   if (best === undefined) return { kind: 'none', reason: 'no tag is a candidate' };
+  if (policy.select.kind === 'digest') return decideDigest(best.tag, now, context);
+  const current = now.tag;
   if (current === undefined)
     return { kind: 'update', reason: `${best.tag} is the best candidate, Git has no version yet` };
   if (best.tag === current) return { kind: 'current', reason: `${current} is the best candidate already` };
-  const currentVersion = reader.read(current);
+  const currentVersion = reader.read(current, context.facts?.get(current));
   if (currentVersion === undefined) {
     return { kind: 'update', reason: `${best.tag} is the best candidate, "${current}" is not a version` };
   }
   const difference = reader.order.compare(best.version, currentVersion);
   if (difference === 0) return { kind: 'current', reason: `${best.tag} is the same version as ${current}` };
   if (difference > 0) return { kind: 'update', reason: `${best.tag} is above ${current}` };
-  if (policy.allowDowngrade)
-    return { kind: 'update', reason: `${best.tag} is below ${current}, downgrades are allowed` };
-  return { kind: 'current', reason: `${current} is above the best candidate ${best.tag}` };
+  if (mayGoDown) return { kind: 'update', reason: `${best.tag} is below ${current}, downgrades are allowed` };
+  const why = policy.allowDowngrade ? ', and a tag that is not listed is never left for a lower one' : '';
+  return { kind: 'current', reason: `${current} is above the best candidate ${best.tag}${why}` };
+}
+
+function decideDigest(tag: string, now: Current, { facts }: SelectContext): Decision {
+  const digest = facts?.get(tag)?.digest;
+  if (digest === undefined) return { kind: 'waiting', reason: `the digest behind ${tag} is not known` };
+  if (now.digest !== digest) return { kind: 'update', reason: `${tag} is ${digest} now` };
+  if (now.tag !== undefined && now.tag !== tag) return { kind: 'update', reason: `${tag} is followed, not ${now.tag}` };
+  return { kind: 'current', reason: `${tag} is still ${digest}` };
+}
+
+/** Whether a blocked candidate would be better than what Git has and than what may be written. */
+function isAbove(
+  policy: Policy,
+  blocked: Blocked,
+  { reader, best, now, context }: Omit<Question, 'mayGoDown'>,
+): boolean {
+  const { order, read } = reader;
+  if (policy.select.kind === 'digest') return context.facts?.get(blocked.tag)?.digest !== now.digest;
+  if (best !== undefined && order.compare(blocked.version, best.version) <= 0) return false;
+  if (now.tag === undefined) return true;
+  const current = read(now.tag, context.facts?.get(now.tag));
+  return current === undefined || order.compare(blocked.version, current) > 0;
+}
+
+function describeBlocked({ order }: TagReader, above: readonly Blocked[]): Decision {
+  const [first, ...rest] = above;
+  const top = rest.reduce(
+    (best, other) => (best && order.compare(other.version, best.version) > 0 ? other : best),
+    first,
+  );
+  return { kind: top?.kind ?? 'waiting', reason: `${top?.tag}: ${top?.reason}` };
+}
+
+function judge(tag: string, best: Candidate | undefined, { kind, reason }: Decision): TagVerdict {
+  if (tag === best?.tag) return { tag, verdict: kind === 'update' ? 'selected' : 'candidate', reason };
+  return { tag, verdict: 'candidate', reason: `not above ${best?.tag}` };
+}
+
+function parseCurrent(text: string | undefined): Current {
+  if (text === undefined) return { tag: undefined, digest: undefined };
+  if (/^sha(?:256|384|512):/.test(text)) return { tag: undefined, digest: text };
+  const [tag, digest] = text.split('@', 2);
+  return { tag: tag === '' ? undefined : tag, digest };
 }
 
 function hasV(tag: string): boolean {
   return tag.startsWith('v');
-}
-
-function compareSpelling(a: string, b: string): number {
-  return a.length - b.length || compareText(a, b);
-}
-
-/** Code-unit order, the same on every machine. */
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

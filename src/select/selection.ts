@@ -1,11 +1,14 @@
-/** `update`: write `tag`. `current`: nothing newer. `none`: no tag is a candidate. `waiting` and `held`: newer, but not now. */
+/**
+ * `update`: write `tag`. `current`: nothing newer. `none`: no tag is a candidate. `waiting`: newer ones are too young, or
+ * not enough is known of them yet. `held`: the newer one was taken away by a person.
+ */
 export type SelectionKind = 'update' | 'current' | 'none' | 'waiting' | 'held';
 
 /** Why one tag was or was not chosen. `{ tag: '1.6.0-rc.1', verdict: 'rejected', reason: 'prerelease' }` */
 export interface TagVerdict {
   readonly tag: string;
-  /** `candidate`: admissible, but a better one was there. */
-  readonly verdict: 'selected' | 'candidate' | 'rejected';
+  /** `candidate`: admissible, but a better one was there. `waiting` and `held`: admissible, but not now. */
+  readonly verdict: 'selected' | 'candidate' | 'waiting' | 'held' | 'rejected';
   readonly reason: string;
 }
 
@@ -14,14 +17,16 @@ export interface Selection {
   readonly kind: SelectionKind;
   /** Key of the policy, `shop/web`. */
   readonly policy: string;
-  /** The tag that Git has now; undefined where it has none. */
+  /** What Git has now, `1.4.2` or `1.4.2@sha256:…` or a digest alone; undefined where it has nothing. */
   readonly current: string | undefined;
-  /** The best candidate, whether or not it is written; undefined where there is none. */
+  /** The best tag that may be written now, whether or not it is above `current`; undefined where there is none. */
   readonly tag: string | undefined;
   /** Digest behind `tag`, where the caller knows it. */
   readonly digest: string | undefined;
   /** One sentence without a full stop. */
   readonly reason: string;
-  /** Every tag that was handed in, best candidate first, then the others in code-unit order. */
+  /** When a tag that waits for its age may be chosen, in milliseconds since 1970; undefined where none waits for that. */
+  readonly wakeMs: number | undefined;
+  /** Every tag that was handed in, in code-unit order. */
   readonly tags: readonly TagVerdict[];
 }

@@ -1,13 +1,9 @@
 import { createProblem, type Problem } from '../error/problem.ts';
 import { markerNeedle } from '../yaml/scan-lexemes.ts';
+import { groupParts, type NamedPart } from './group-parts.ts';
 import { type Marker, parseMarker } from './marker.ts';
 import type { Part, Site } from './site.ts';
-import { toSiteScalar, type ViewScalar, type YamlView } from './yaml-view.ts';
-
-interface Marked {
-  readonly marker: Marker;
-  readonly scalar: ViewScalar;
-}
+import type { ViewScalar, YamlView } from './yaml-view.ts';
 
 /** Keys under which each part usually stands: settle which value of a one-line `{…}` a marker behind it means. */
 const usualKeys: Readonly<Record<Part, readonly string[]>> = {
@@ -23,7 +19,7 @@ const usualKeys: Readonly<Record<Part, readonly string[]>> = {
  */
 export function findMarkers(view: YamlView, file: string): { sites: readonly Site[]; problems: readonly Problem[] } {
   const problems: Problem[] = [];
-  const groups = new Map<string, Marked[]>();
+  const named: NamedPart[] = [];
   const report = (offset: number, fault: string) => {
     const place = { file, ...view.file.placeOf(offset) };
     problems.push(createProblem('MarkerInvalid', `Cannot follow the image policy marker: ${fault}`, { place }));
@@ -39,14 +35,13 @@ export function findMarkers(view: YamlView, file: string): { sites: readonly Sit
       report(comment.offset, bound);
       continue;
     }
-    const key = groupKey(groups, marker, bound);
-    groups.set(key, [...(groups.get(key) ?? []), { marker, scalar: bound }]);
+    named.push({ ...marker, scalar: bound });
   }
   for (const scalar of view.scalars) {
     const inside = isBlock(scalar) ? scalar.value.indexOf(markerNeedle) : -1;
     if (inside !== -1) report(scalar.node.range[0], 'it stands inside a block scalar, where YAML has no comments');
   }
-  return { sites: [...groups.values()].map((marked) => toSite(view, marked)), problems };
+  return { sites: groupParts(view, 'marker', named), problems };
 }
 
 /** The scalar that the marker is about, or why there is none. */
@@ -68,22 +63,6 @@ function bindMarker(view: YamlView, marker: Marker, offsets: readonly number[]):
 function chooseInFlow(onLine: readonly ViewScalar[], part: Part): ViewScalar | undefined {
   const named = onLine.filter((scalar) => usualKeys[part].includes(String(scalar.path.at(-1))));
   return named.length === 1 ? named[0] : undefined;
-}
-
-function toSite(view: YamlView, marked: readonly Marked[]): Site {
-  return {
-    kind: 'marker',
-    claim: { by: 'policy', policy: marked[0]?.marker.policy ?? '' },
-    scalars: marked.map(({ marker, scalar }) => toSiteScalar(view, scalar, marker.part)),
-  };
-}
-
-/** Different parts side by side in one map are one image; a whole reference, or a part marked twice there, stands alone. */
-function groupKey(groups: ReadonlyMap<string, readonly Marked[]>, marker: Marker, scalar: ViewScalar): string {
-  const alone = `${marker.policy} at ${scalar.node.range[0]}`;
-  if (marker.part === 'reference' || scalar.parent === undefined) return alone;
-  const shared = `${marker.policy} in ${scalar.parent.range[0]}`;
-  return groups.get(shared)?.some((other) => other.marker.part === marker.part) ? alone : shared;
 }
 
 function isBlock(scalar: ViewScalar): boolean {

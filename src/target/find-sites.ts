@@ -45,3 +45,16 @@ export function findSites(bytes: Uint8Array, file: string): FileSites {
     return { sites: [], problems: isMarked() ? [toProblem(error, { place: { file } })] : [] };
   }
 }
+
+/** The sites of both, file by file, those of `first` first. */
+export function mergeSites(
+  first: ReadonlyMap<string, FileSites>,
+  second: ReadonlyMap<string, FileSites>,
+): ReadonlyMap<string, FileSites> {
+  const merged = new Map(second);
+  for (const [file, { sites, problems }] of first) {
+    const other = second.get(file) ?? { sites: [], problems: [] };
+    merged.set(file, { sites: [...sites, ...other.sites], problems: [...problems, ...other.problems] });
+  }
+  return merged;
+}

@@ -19,9 +19,10 @@ interface Located {
 }
 
 /**
- * Markers come first: a policy that any marker names has no structural targets, and a place that is marked for one policy
- * is no structural target of another. Markers count within `write.paths` where a person wrote them, else anywhere;
- * structure always within the paths. `broken` holds the keys of policies that exist but cannot be used.
+ * Places that the policy names itself always count. Of the others markers come first: a policy that any marker names has no
+ * structural targets, and a place that is marked or named for one policy is no structural target of another. Markers count
+ * within `write.paths` where a person wrote them, else anywhere; structure always within the paths. `broken` holds the keys
+ * of policies that exist but cannot be used.
  */
 export function matchTargets(
   sites: ReadonlyMap<string, FileSites>,
@@ -31,23 +32,19 @@ export function matchTargets(
   const problems: Problem[] = [];
   const byKey = new Map(policies.map((policy) => [policy.key, policy]));
   const located = [...sites].flatMap(([file, found]) => found.sites.map((site) => ({ file, site })));
-  const marked = located.filter(({ site }) => site.claim.by === 'policy');
+  const claimed = located.filter(({ site }) => site.claim.by === 'policy');
   const within = createPathCheck();
   const targets: Target[] = [];
-  for (const { file, site } of marked) {
+  for (const { file, site } of claimed) {
     const key = site.claim.by === 'policy' ? site.claim.policy : '';
     const policy = byKey.get(key);
-    const fault = policy === undefined ? describeUnknown(key, broken) : describeOutside(policy, within(policy, file));
+    const inside = policy === undefined || site.kind === 'explicit' || within(policy, file);
+    const fault = policy === undefined ? describeUnknown(key, broken) : describeOutside(policy, inside);
     if (fault !== undefined) problems.push(markerProblem({ file, site }, fault));
     else if (policy !== undefined) targets.push({ policy, file, site });
   }
-  targets.push(
-    ...matchStructure(located, policies, {
-      within,
-      marked,
-      withMarkers: new Set(targets.map((target) => target.policy)),
-    }),
-  );
+  const withMarkers = new Set(targets.filter(({ site }) => site.kind === 'marker').map((target) => target.policy));
+  targets.push(...matchStructure(located, policies, { within, claimed, withMarkers }));
   const found = new Set(targets.map((target) => target.policy));
   problems.push(...policies.filter((policy) => !found.has(policy) && !policy.suspend).map(describeMissing));
   return { targets, problems };
@@ -68,16 +65,16 @@ function createPathCheck(): PathCheck {
 function matchStructure(
   located: readonly Located[],
   policies: readonly Policy[],
-  rules: { within: PathCheck; marked: readonly Located[]; withMarkers: ReadonlySet<Policy> },
+  rules: { within: PathCheck; claimed: readonly Located[]; withMarkers: ReadonlySet<Policy> },
 ): Target[] {
-  const markedPlaces = new Set(rules.marked.flatMap(placesOf));
+  const claimedPlaces = new Set(rules.claimed.flatMap(placesOf));
   const byRepository = new Map<string, Policy[]>();
   for (const policy of policies.filter((candidate) => !candidate.markersOnly && !rules.withMarkers.has(candidate))) {
     const name = `${policy.repository.host}/${policy.repository.path}`;
     byRepository.set(name, [...(byRepository.get(name) ?? []), policy]);
   }
   return located.flatMap(({ file, site }) => {
-    if (site.claim.by !== 'repository' || placesOf({ file, site }).some((place) => markedPlaces.has(place))) return [];
+    if (site.claim.by !== 'repository' || placesOf({ file, site }).some((place) => claimedPlaces.has(place))) return [];
     const { host, path } = site.claim.repository;
     const claiming = byRepository.get(`${host}/${path}`) ?? [];
     return claiming.filter((policy) => rules.within(policy, file)).map((policy) => ({ policy, file, site }));

@@ -30,10 +30,12 @@ export type Claim =
 
 /** One image written in a file: a scalar, or several that move together as one unit. Known without knowing any policy. */
 export interface Site {
-  readonly kind: TargetKind;
+  readonly kind: SiteKind;
   readonly claim: Claim;
   readonly scalars: readonly SiteScalar[];
 }
 
 /** Ways of finding where versions are written: one file and one row of the table in find-sites.ts each. */
 export type TargetKind = 'marker' | 'workload';
+/** `explicit`: named in the policy itself, by file and path. */
+export type SiteKind = TargetKind | 'explicit';

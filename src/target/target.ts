@@ -27,6 +27,12 @@ export function readCurrent({ policy, site }: Target): CurrentVersion {
   return { tag: orUndefined(tag), digest: orUndefined(readPart(site, 'digest')) ?? orUndefined(digestBehindTag) };
 }
 
+/** `1.4.2`, `1.4.2@sha256:…` or the digest alone; undefined where there is neither. */
+export function formatVersion({ tag, digest }: CurrentVersion): string | undefined {
+  if (tag === undefined) return digest;
+  return digest === undefined ? tag : `${tag}@${digest}`;
+}
+
 /** The first scalar of the site that carries the part. */
 export function findScalar(site: Site, part: Part): SiteScalar | undefined {
   return site.scalars.find((scalar) => scalar.part === part);

@@ -55,9 +55,15 @@ export function styleOf(node: Scalar.Parsed): ScalarStyle {
   return node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED' ? 'block' : 'plain';
 }
 
-/** `spec.containers[0].image` */
+/** `spec.containers[0].image`, as parse-path.ts reads it back. */
 export function formatPath(path: readonly (string | number)[]): string {
-  return path.map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? part : `.${part}`)).join('');
+  return path.map((part, index) => formatStep(part, index === 0)).join('');
+}
+
+function formatStep(part: string | number, first: boolean): string {
+  if (typeof part === 'number') return `[${part}]`;
+  if (part === '' || /[.[\]"]/.test(part)) return `["${part.replace(/["\\]/g, '\\$&')}"]`;
+  return first ? part : `.${part}`;
 }
 
 function formatKey(key: unknown): string {

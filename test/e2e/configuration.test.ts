@@ -62,7 +62,7 @@ describe('a configuration that cannot be used', { concurrency: 3 }, () => {
     assert.doesNotMatch(stderr, /hunter2/);
   });
 
-  it('nor may --repo hold one, and it is not shown', { todo: '`check` and `watching` show it' }, async () => {
+  it('nor may --repo hold one, and it is not shown', async () => {
     const { code, stdout, stderr } = await startProgram(['check', '--repo', 'http://bot:hunter2@127.0.0.1:1/x'], {})
       .finished;
     assert.notEqual(code, 0);

@@ -30,8 +30,9 @@ function readFolder(folder: string): Map<string, Uint8Array> {
 /** What a pass selects: for every different version that the targets could have, by asking with each tag there is. */
 function selectAll(policies: readonly Policy[], tags: GoldenCase['tags']): Selection[] {
   return policies.map((policy) => {
-    const digests = new Map(Object.entries(tags[policy.image] ?? {}));
-    return selectTag(policy, digests.keys(), undefined, { digests });
+    const digests = Object.entries(tags[policy.image] ?? {});
+    const facts = new Map(digests.map(([tag, digest]) => [tag, { digest }]));
+    return selectTag(policy, facts.keys(), undefined, { facts });
   });
 }
 

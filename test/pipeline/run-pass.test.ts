@@ -47,6 +47,7 @@ function openRepo(files: Record<string, string>): {
     memory: createRepoMemory(['.']),
     author: { name: 'Bot', email: 'bot@example.com' },
     concurrency: 4,
+    timeoutMs: 10_000,
     allowedRegistries: undefined,
   };
   return { path, context, read: (file) => runGit(path, ['show', `main:${file}`]) };

@@ -58,6 +58,7 @@ describe('watchRepo', () => {
       memory: createRepoMemory(['.']),
       author,
       concurrency: 1,
+      timeoutMs: 1000,
       allowedRegistries: undefined,
     };
     await watchRepo(context, { intervalMs: 1000, log, signal: abort.signal });

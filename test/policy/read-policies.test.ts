@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { readPolicies, rejectDuplicates } from '../../src/policy/read-policies.ts';
+import { readPolicies, readPolicyPieces, resolvePolicies } from '../../src/policy/read-policies.ts';
 
 /** A policy whose lines can be replaced by number, from 1. */
 const lines = [
@@ -97,14 +97,18 @@ describe('readPolicies', () => {
         name: 'web',
         image: 'ghcr.io/acme/web',
         repository: { host: 'ghcr.io', path: 'acme/web' },
-        select: { kind: 'semver', range: '>=1.4.0 <2.0.0', prereleases: false },
+        select: { kind: 'semver', range: '>=1.4.0 <2.0.0', prereleases: false, coerce: false, grammar: 'npm' },
         include: [],
         exclude: [],
         extract: undefined,
         skip: ['1.6.3'],
         allowDowngrade: false,
+        minimumAgeMs: 0,
+        platforms: [],
+        ties: 'shortest',
         pin: 'digest',
         paths: { globs: ['apps/**'], explicit: false },
+        targets: [],
         markersOnly: false,
         suspend: false,
         source: { file: 'apps/policy.yaml', line: 1, column: 1 },
@@ -160,12 +164,14 @@ describe('readPolicies', () => {
   });
 });
 
-describe('rejectDuplicates', () => {
+describe('resolvePolicies', () => {
   it('uses neither of two policies with one name, and names both places', () => {
-    const first = readPolicies(lines.join('\n'), 'a.yaml').policies;
-    const second = readPolicies(lines.join('\n'), 'b.yaml').policies;
-    const other = readPolicies(withLine(4, '  name: api'), 'c.yaml').policies;
-    const { policies, problems } = rejectDuplicates([...first, ...second, ...other]);
+    const pieces = [
+      readPolicyPieces(lines.join('\n'), 'a.yaml'),
+      readPolicyPieces(lines.join('\n'), 'b.yaml'),
+      readPolicyPieces(withLine(4, '  name: api'), 'c.yaml'),
+    ];
+    const { policies, problems } = resolvePolicies(pieces);
     assert.deepEqual(
       policies.map((policy) => policy.key),
       ['shop/api'],

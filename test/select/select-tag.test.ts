@@ -3,9 +3,10 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Policy } from '../../src/policy/policy.ts';
 import { isUpgrade, selectTag } from '../../src/select/select-tag.ts';
-import { testPolicy } from '../make-policy.ts';
+import { semverRule, testPolicy } from '../make-policy.ts';
 
-const semver = (range: string, prereleases = false): Policy['select'] => ({ kind: 'semver', range, prereleases });
+const semver = (range: string, prereleases = false): Policy['select'] => semverRule(range, { prereleases });
+const extract = (pattern: string): Pick<Policy, 'extract'> => ({ extract: { pattern, template: '${version}' } });
 
 interface Row {
   policy: Partial<Policy>;
@@ -23,10 +24,11 @@ const rows: Record<string, Row> = {
   "prereleases that the range names": { policy: { select: semver('>=1.1.0-rc.0 <2') }, tags: ['1.0.0', '1.1.0-rc.1'], current: '1.0.0', kind: 'update', tag: '1.1.0-rc.1' },
   'include and exclude': { policy: { include: ['^v?\\d+\\.\\d+\\.\\d+', 'x'], exclude: ['-debug$'] }, tags: ['1.0.0', '1.2.0-debug', '1.1.0'], kind: 'update', tag: '1.1.0', reasons: { '1.2.0-debug': 'excluded by "-debug$"' } },
   'not included': { policy: { include: ['^v'] }, tags: ['1.0.0'], kind: 'none', reasons: { '1.0.0': 'not included by "^v"' } },
-  'the extracted version': { policy: { extract: '^v(?<version>.+)-alpine$' }, tags: ['v1.2.0-alpine', 'v1.10.0-alpine', 'v2.0.0', 'v-alpine'], current: 'v1.2.0-alpine', kind: 'update', tag: 'v1.10.0-alpine', reasons: { 'v2.0.0': 'not matched by extract "^v(?<version>.+)-alpine$"' } },
-  'skip by tag and by version': { policy: { extract: '^v(?<version>.+)$', skip: ['v1.2.0', '1.3.0'] }, tags: ['v1.1.0', 'v1.2.0', 'v1.3.0'], kind: 'update', tag: 'v1.1.0', reasons: { 'v1.3.0': 'skip', 'v1.2.0': 'skip' } },
+  'the extracted version': { policy: { ...extract('^v(?<version>.+)-alpine$') }, tags: ['v1.2.0-alpine', 'v1.10.0-alpine', 'v2.0.0', 'v-alpine'], current: 'v1.2.0-alpine', kind: 'update', tag: 'v1.10.0-alpine', reasons: { 'v2.0.0': 'not matched by extract "^v(?<version>.+)-alpine$"' } },
+  'skip by tag and by version': { policy: { ...extract('^v(?<version>.+)$'), skip: ['v1.2.0', '1.3.0'] }, tags: ['v1.1.0', 'v1.2.0', 'v1.3.0'], kind: 'update', tag: 'v1.1.0', reasons: { 'v1.3.0': 'skip', 'v1.2.0': 'skip' } },
   'never a downgrade': { policy: { select: semver('<2') }, tags: ['1.0.0', '1.9.0'], current: '2.1.0', kind: 'current', tag: '1.9.0' },
-  'a downgrade where allowed': { policy: { select: semver('<2'), allowDowngrade: true }, tags: ['1.0.0', '1.9.0'], current: '2.1.0', kind: 'update', tag: '1.9.0' },
+  'a downgrade where allowed': { policy: { select: semver('<2'), allowDowngrade: true }, tags: ['1.0.0', '1.9.0', '2.1.0'], current: '2.1.0', kind: 'update', tag: '1.9.0' },
+  'no downgrade, though allowed, from a tag that vanished': { policy: { allowDowngrade: true }, tags: ['1.0.0'], current: '2.1.0', kind: 'current', tag: '1.0.0' },
   'a vanished tag': { policy: {}, tags: ['1.0.0'], current: '1.1.0', kind: 'current', tag: '1.0.0' },
   'nothing at all': { policy: {}, tags: [], current: '1.0.0', kind: 'none' },
   'above a placeholder': { policy: {}, tags: ['0.0.1'], current: 'latest', kind: 'update', tag: '0.0.1' },
@@ -55,8 +57,8 @@ describe('selectTag', () => {
   }
 
   it('carries the digest that it is told', () => {
-    const digests = new Map([['1.0.0', 'sha256:a']]);
-    assert.equal(selectTag(testPolicy(), ['1.0.0'], undefined, { digests }).digest, 'sha256:a');
+    const facts = new Map([['1.0.0', { digest: 'sha256:a' }]]);
+    assert.equal(selectTag(testPolicy(), ['1.0.0'], undefined, { facts }).digest, 'sha256:a');
   });
 
   const version = fc.tuple(

@@ -3,17 +3,33 @@ import type { Problem } from '../../error/problem.ts';
 import type { YamlFile } from '../../yaml/read-yaml.ts';
 import type { Policy } from '../policy.ts';
 
-/** What one file yields: its policies, and a problem for each that cannot be used. */
+/** Policies, and a problem for each that cannot be used, or not as it is written. */
 export interface PolicyFindings {
   readonly policies: readonly Policy[];
   readonly problems: readonly Problem[];
 }
 
+/** A document as a dialect sees it. */
+export interface PolicyDocument {
+  readonly document: Document.Parsed;
+  readonly file: YamlFile;
+  /** Of the file, from the repository's root. */
+  readonly path: string;
+}
+
+/** What one document yields; policies may take several documents, so pieces of all files are put together at the end. */
+export interface PieceFindings<Piece> {
+  readonly pieces: readonly Piece[];
+  readonly problems: readonly Problem[];
+}
+
 /** A way of writing policies; a dialect is one file here and one row in read-policies.ts. */
-export interface Dialect {
-  /** Bytes that every file of this dialect holds: files without them are not parsed. */
-  readonly needle: string;
+export interface Dialect<Piece = unknown> {
+  /** Bytes of which every file of this dialect holds at least one: files without them are not parsed. */
+  readonly needles: readonly string[];
   /** Whether the document is one of this dialect's objects, well-formed or not. */
   claims(document: Document.Parsed): boolean;
-  read(document: Document.Parsed, file: YamlFile, path: string): PolicyFindings;
+  read(document: PolicyDocument): PieceFindings<Piece>;
+  /** The policies that the pieces of the whole repository make. */
+  resolve(pieces: readonly Piece[]): PolicyFindings;
 }
