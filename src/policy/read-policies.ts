@@ -2,13 +2,15 @@
 import { createProblem, type Problem } from '../error/problem.ts';
 import { readYaml } from '../yaml/read-yaml.ts';
 import type { Dialect, PieceFindings, PolicyFindings } from './dialects/dialect.ts';
+import { fluxDialect } from './dialects/flux.ts';
 import { tallymanDialect } from './dialects/tallyman.ts';
 import type { Policy } from './policy.ts';
 
-type DialectName = 'tallyman';
+type DialectName = 'tallyman' | 'flux';
 
 const dialects: Readonly<Record<DialectName, Dialect>> = {
   tallyman: erase(tallymanDialect),
+  flux: erase(fluxDialect),
 };
 
 /** Byte strings of which every policy file holds at least one. */
@@ -79,4 +81,4 @@ function erase<Piece>(dialect: Dialect<Piece>): Dialect {
   };
 }
 
-const names: readonly DialectName[] = ['tallyman'];
+const names: readonly DialectName[] = ['tallyman', 'flux'];

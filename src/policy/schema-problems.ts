@@ -1,4 +1,4 @@
-import { type Document, isMap, isNode, isScalar, type Node } from 'yaml';
+import { type Document, isMap, isNode, isScalar, type Node, type YAMLMap } from 'yaml';
 import type { z } from 'zod';
 import type { ErrorCode } from '../error/catalogue.ts';
 import { createProblem, type Problem } from '../error/problem.ts';
@@ -50,11 +50,18 @@ function findKey(map: unknown, key: PropertyKey | undefined): Node | undefined {
 function describeFound(context: IssueContext, path: Path): string {
   const node = getIn(context.document, path);
   if (node === undefined) return 'it is missing';
-  if (!isScalar(node)) return `${isMap(node) ? 'a map' : 'a list'} was found`;
+  if (isMap(node)) return `${describeKeys(node)} was found`;
+  if (!isScalar(node)) return 'a list was found';
   if (node.value === null) return 'it is empty';
   const text = JSON.stringify(node.value);
   const shown = context.code === 'PolicyInvalid' && text.length <= 80;
   return `${shown ? text : `a ${typeof node.value}`} was found`;
+}
+
+/** `a map with "include" and "skip"`: names are no secrets, and tell what is there in place of what was wanted. */
+function describeKeys(map: YAMLMap): string {
+  const keys = map.items.slice(0, 8).map((item) => JSON.stringify(String(item.key)).slice(0, 40));
+  return keys.length === 0 ? 'an empty map' : `a map with ${keys.join(', ')}`;
 }
 
 interface Finding {

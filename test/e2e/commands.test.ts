@@ -51,7 +51,7 @@ describe('tallyman plan', { concurrency: 2 }, () => {
     assert.match(mixed.stdout, /^\+ {10}image: .*:1\.5\.0$/m);
     assert.match(
       mixed.stderr,
-      /^bad\.yaml:8:11: Cannot use field "spec\.select\.semver": it is missing, .* \[PolicyInvalid\] /,
+      /^bad\.yaml:8:11: Cannot use field "spec\.select": an empty map was found, exactly one of semver, .* \[PolicyInvalid\] /,
     );
     commitFiles(bare, { 'web/deployment.yaml': formatDeployment('web', `${image}:1.5.0`), 'bad.yaml': '' });
     const idle = await world.run(['plan', '--config', config]);

@@ -65,7 +65,7 @@ describe('one pass over a repo with every kind of bad input', () => {
       file: 'bad/field.yaml',
       line: 8,
       column: 11,
-      msg: /^Cannot use field "spec\.select\.semver": it is missing, a string was wanted$/,
+      msg: /^Cannot use field "spec\.select": a map with "semvar" was found, exactly one of semver, .* was wanted$/,
       remedy: /tallyman check/,
     },
     {
