@@ -1,30 +1,27 @@
-import { formatProblem, toProblem } from '../error/problem.ts';
+import { isError, type Problem, toProblem } from '../error/problem.ts';
 import type { CheckReport } from '../pipeline/check-repo.ts';
+import { formatReports, type RepoReport, type ReportFormat } from './format-report.ts';
 import { type CommonFlags, exitCodes, type OpenSession, type RepoSession, withSession } from './session.ts';
 
-/** `tallyman check`: validates policy files and their targets; asks no registry. */
-export function checkCommand(flags: CommonFlags & { output?: string }, open: OpenSession): Promise<number> {
+/** `tallyman check`: validates policy files and their targets; asks no registry. Warnings alone leave the exit code at 0. */
+export function checkCommand(flags: CommonFlags & { output: ReportFormat }, open: OpenSession): Promise<number> {
   return withSession(flags, open, async ({ session, signal }) => {
-    const reports = [];
-    for (const repo of session.repos) reports.push({ repo: repo.name, ...(await checkOne(repo, signal)) });
-    const problems = reports.reduce((sum, report) => sum + report.problems.length, 0);
-    process.stdout.write(flags.output === 'json' ? `${JSON.stringify(reports, null, 2)}\n` : formatReports(reports));
-    return problems === 0 ? exitCodes.ok : exitCodes.problems;
+    const checked: { repo: string; report: CheckReport | { failure: Problem } }[] = [];
+    for (const repo of session.repos) checked.push({ repo: repo.name, report: await checkOne(repo, signal) });
+    const failed = checked.some(({ report }) => 'failure' in report);
+    const reports: RepoReport[] = checked.map(({ repo, report }) =>
+      'failure' in report ? { repo, policies: [], problems: [report.failure] } : { repo, ...report },
+    );
+    process.stdout.write(formatReports(reports, flags.output));
+    if (failed) return exitCodes.failed;
+    return reports.some((report) => report.problems.some(isError)) ? exitCodes.problems : exitCodes.ok;
   });
 }
 
-async function checkOne(repo: RepoSession, signal: AbortSignal): Promise<CheckReport> {
+async function checkOne(repo: RepoSession, signal: AbortSignal): Promise<CheckReport | { failure: Problem }> {
   try {
     return await repo.check({ signal });
   } catch (error) {
-    return { policies: [], problems: [toProblem(error)] };
+    return { failure: toProblem(error) };
   }
-}
-
-function formatReports(reports: readonly (CheckReport & { repo: string })[]): string {
-  const lines = reports.flatMap(({ repo, policies, problems }) => [
-    ...problems.map(formatProblem),
-    `${repo}: ${policies.length} policies, ${policies.reduce((sum, { targets }) => sum + targets.length, 0)} targets, ${problems.length} problems`,
-  ]);
-  return `${lines.join('\n')}\n`;
 }

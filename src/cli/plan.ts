@@ -1,5 +1,5 @@
 import { createTwoFilesPatch } from 'diff';
-import { formatProblem, toProblem } from '../error/problem.ts';
+import { formatProblem, isError, toProblem } from '../error/problem.ts';
 import { openLookup, type PassContext, planPass } from '../pipeline/run-pass.ts';
 import { type CommonFlags, exitCodes, type OpenSession, withSession } from './session.ts';
 
@@ -20,7 +20,7 @@ async function planOne(context: PassContext, signal: AbortSignal): Promise<numbe
       process.stdout.write(formatDiff(file, decode(before), decode(bytes)));
     }
     for (const problem of planned.problems) process.stderr.write(`${formatProblem(problem)}\n`);
-    return planned.problems.length === 0 ? exitCodes.ok : exitCodes.problems;
+    return planned.problems.some(isError) ? exitCodes.problems : exitCodes.ok;
   } catch (error) {
     process.stderr.write(`${formatProblem(toProblem(error))}\n`);
     return exitCodes.failed;

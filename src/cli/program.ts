@@ -1,6 +1,8 @@
 /** The command line: names and flags of the commands. */
 import { Command, Option } from 'commander';
 import { checkCommand } from './check.ts';
+import { explainCommand } from './explain.ts';
+import { reportFormats } from './format-report.ts';
 import { planCommand } from './plan.ts';
 import { runCommand } from './run.ts';
 import { exitCodes, type OpenSession } from './session.ts';
@@ -29,9 +31,15 @@ export async function runProgram(args: readonly string[], open: OpenSession, ver
     code = await planCommand(flags, open);
   });
   command('check', 'validate policy files and their targets; ask no registry')
-    .addOption(new Option('--output <format>', 'form of the report').choices(['text', 'json']).default('text'))
+    .addOption(new Option('--output <format>', 'form of the report').choices([...reportFormats]).default('text'))
     .action(async (flags) => {
       code = await checkCommand(flags, open);
+    });
+  command('explain', 'show every tag and place of one policy, and why; write nothing')
+    .argument('<policy>', 'the policy, as NAMESPACE/NAME')
+    .addOption(new Option('--output <format>', 'form of the explanation').choices(['text', 'json']).default('text'))
+    .action(async (policy, flags) => {
+      code = await explainCommand(policy, flags, open);
     });
   try {
     await program.parseAsync(args, { from: 'user' });

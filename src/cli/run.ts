@@ -1,4 +1,4 @@
-import { toProblem } from '../error/problem.ts';
+import { isError, toProblem } from '../error/problem.ts';
 import { runPass } from '../pipeline/run-pass.ts';
 import { createProblemTeller, tellReport, watchRepo } from '../pipeline/watch-repo.ts';
 import { type CommonFlags, exitCodes, type OpenSession, withSession } from './session.ts';
@@ -30,7 +30,7 @@ async function runOnce(context: Parameters<typeof runPass>[0], { log, signal }: 
       { commit: report.commit, updates: report.updates.length, problems: report.problems.length },
       describe(report),
     );
-    return report.problems.length === 0 ? exitCodes.ok : exitCodes.problems;
+    return report.problems.some(isError) ? exitCodes.problems : exitCodes.ok;
   } catch (error) {
     if (signal.aborted) log.info({}, 'stopped before the pass was done');
     else teller.tell([toProblem(error)]);

@@ -5,6 +5,8 @@ export type Disposition = 'retry' | 'stalled';
 
 interface CatalogueEntry {
   readonly disposition: Disposition;
+  /** `warning`: nothing is kept from working. Default `error`. */
+  readonly severity?: 'warning';
   /** One imperative sentence that names a file, a key or a command. */
   readonly remedy: string;
 }
@@ -29,6 +31,7 @@ export const catalogue = {
   },
   PolicyPartial: {
     disposition: 'stalled',
+    severity: 'warning',
     remedy: 'Nothing has to be done where the difference does not matter; `tallyman explain` shows what is chosen.',
   },
   ReferenceInvalid: { disposition: 'stalled', remedy: 'Write the image as [host[:port]/]path[:tag][@digest].' },
@@ -95,3 +98,9 @@ export const catalogue = {
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof catalogue;
+
+/** How much a code weighs. */
+export function severityOf(code: ErrorCode): 'error' | 'warning' {
+  const entry: CatalogueEntry = catalogue[code];
+  return entry.severity ?? 'error';
+}

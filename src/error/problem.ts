@@ -1,4 +1,5 @@
-import { catalogue, type ErrorCode } from './catalogue.ts';
+import { catalogue, type ErrorCode, severityOf } from './catalogue.ts';
+import { printable } from './printable.ts';
 import { type Place, TallymanError } from './tallyman-error.ts';
 
 /** One thing that went wrong, as plain data: what reports, Events, logs and `--output json` are made of. */
@@ -11,7 +12,7 @@ export interface Problem {
   readonly policy?: string;
 }
 
-/** The problem with its catalogue remedy filled in. */
+/** The problem with its catalogue remedy filled in and its message made safe to show. */
 export function createProblem(
   code: ErrorCode,
   message: string,
@@ -19,7 +20,7 @@ export function createProblem(
 ): Problem {
   return {
     code,
-    message,
+    message: printable(message),
     remedy: about.remedy ?? catalogue[code].remedy,
     ...(about.place && { place: about.place }),
     ...(about.policy !== undefined && { policy: about.policy }),
@@ -40,11 +41,16 @@ export function toProblem(error: unknown, about: { place?: Place; policy?: strin
   return createProblem('Internal', `Cannot go on: ${text}`, about);
 }
 
-/** `file:line:column: message [code]. remedy`, on one line. */
+/** Whether the problem keeps something from working; the others only say that something is not as it looks. */
+export function isError({ code }: Problem): boolean {
+  return severityOf(code) === 'error';
+}
+
+/** `file:line:column: message [code] remedy`, on one line. */
 export function formatProblem(problem: Problem): string {
   const { place } = problem;
   const where = place
     ? [place.file, place.line, place.column].filter((part) => part !== undefined).join(':')
     : problem.policy;
-  return `${where === undefined ? '' : `${where}: `}${problem.message} [${problem.code}] ${problem.remedy}`;
+  return `${where === undefined ? '' : `${printable(where)}: `}${problem.message} [${problem.code}] ${problem.remedy}`;
 }

@@ -1,6 +1,7 @@
 /** What a commit says: a subject for people, every change, and trailers that are Tallyman's memory inside Git. */
 import { createHash } from 'node:crypto';
 import { type Edit, listUpdates, type Update } from '../edit/plan.ts';
+import { printable } from '../error/printable.ts';
 
 /** Where an image's source is, as its publisher's annotations say. `{ url: 'https://github.com/acme/web', revision: '3f2c…' }` */
 export interface ImageSource {
@@ -15,7 +16,7 @@ export function formatCommitMessage(edits: readonly Edit[], sources: ReadonlyMap
   const from = [...new Set(updates.flatMap(({ image, to }) => formatSource(sources.get(`${image}:${to}`)) ?? []))];
   const trailers = [
     ...updates.map(
-      (update) => `Tallyman-Update: ${update.policy} ${update.image} ${update.from ?? '(none)'} -> ${update.to}`,
+      ({ policy, image, from, to }) => `Tallyman-Update: ${policy} ${image} ${oneWord(from ?? '(none)')} -> ${to}`,
     ),
     ...from.map((source) => `Tallyman-Source: ${source}`),
     `Tallyman-Plan: ${identifyPlan(edits)}`,
@@ -58,15 +59,20 @@ function formatChange({ policy, from, to }: Update): string {
   return `${policy}: ${from === undefined ? to : `${shorten(from)} → ${shorten(to)}`}`;
 }
 
+/** What stood in a file, or a file's name, may hold anything: in a message it is one line, in a trailer one word. */
+function oneWord(text: string): string {
+  return printable(text, 200).replace(/\s/g, '_');
+}
+
 /** A digest's first twelve digits are enough for people; the trailer has them all. */
 function shorten(version: string): string {
-  return version.replace(/(sha(?:256|384|512):[0-9a-f]{12})[0-9a-f]+$/, '$1');
+  return printable(version, 200).replace(/(sha(?:256|384|512):[0-9a-f]{12})[0-9a-f]+$/, '$1');
 }
 
 function countPlaces(edits: readonly Edit[], update: Update): string {
   const places = edits.filter((edit) => edit.update.policy === update.policy && edit.update.from === update.from);
   const files = [...new Set(places.map((edit) => edit.file))];
-  return files.length === 1 ? `${files[0]}` : `${files.length} files`;
+  return files.length === 1 ? printable(files[0] ?? '', 300) : `${files.length} files`;
 }
 
 function formatSource(source: ImageSource | undefined): string | undefined {

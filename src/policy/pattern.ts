@@ -1,13 +1,14 @@
 import { RE2JS } from 're2js';
 import { TallymanError } from '../error/tallyman-error.ts';
+import { expandTemplate } from './expand-template.ts';
 
 /** A compiled pattern that runs in time linear in the text, whoever wrote it. */
 export interface Pattern {
   readonly source: string;
   /** Whether it matches anywhere in the text. */
   test(text: string): boolean;
-  /** What the groups of the first match hold, by number and by name; undefined where the pattern does not match. */
-  match(text: string): ReadonlyMap<string, string> | undefined;
+  /** What the template makes of the first match, see expand-template.ts; undefined where the pattern does not match. */
+  expand(text: string, template: string): string | undefined;
   readonly groupNames: readonly string[];
 }
 
@@ -34,11 +35,13 @@ export function parsePattern(source: string): Pattern {
   return {
     source,
     test: (text) => compiled.test(text),
-    match(text) {
+    expand(text, template) {
       const matcher = compiled.matcher(text);
       if (!matcher.find()) return undefined;
-      const numbers = Array.from({ length: matcher.groupCount() + 1 }, (_, index) => [`${index}`, index] as const);
-      return new Map([...numbers, ...groups].map(([name, index]) => [name, matcher.group(index) ?? '']));
+      return expandTemplate(template, (name) => {
+        const group = groups.get(name) ?? (/^[0-9]+$/.test(name) ? Number(name) : undefined);
+        return group === undefined || group > matcher.groupCount() ? '' : (matcher.group(group) ?? '');
+      });
     },
     groupNames: [...groups.keys()],
   };

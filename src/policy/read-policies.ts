@@ -1,15 +1,17 @@
 /** What people wrote in the Yaml repo, in any dialect, as policies. */
 import { createProblem, type Problem } from '../error/problem.ts';
 import { readYaml } from '../yaml/read-yaml.ts';
+import { argocdDialect } from './dialects/argocd.ts';
 import type { Dialect, PieceFindings, PolicyFindings } from './dialects/dialect.ts';
 import { fluxDialect } from './dialects/flux.ts';
 import { tallymanDialect } from './dialects/tallyman.ts';
 import type { Policy } from './policy.ts';
 
-type DialectName = 'tallyman' | 'flux';
+type DialectName = 'tallyman' | 'flux' | 'argocd';
 
 const dialects: Readonly<Record<DialectName, Dialect>> = {
   tallyman: erase(tallymanDialect),
+  argocd: erase(argocdDialect),
   flux: erase(fluxDialect),
 };
 
@@ -81,4 +83,4 @@ function erase<Piece>(dialect: Dialect<Piece>): Dialect {
   };
 }
 
-const names: readonly DialectName[] = ['tallyman', 'flux'];
+const names: readonly DialectName[] = ['tallyman', 'flux', 'argocd'];

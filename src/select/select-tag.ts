@@ -31,7 +31,8 @@ interface Blocked extends Candidate {
 interface Sorted {
   readonly admitted: readonly Candidate[];
   readonly blocked: readonly Blocked[];
-  readonly verdicts: ReadonlyMap<string, TagVerdict>;
+  /** One for each tag, in the order of the tags; undefined for those admitted. */
+  readonly verdicts: readonly (TagVerdict | undefined)[];
 }
 
 interface Decision {
@@ -61,7 +62,7 @@ export function selectTag(
   context: SelectContext = {},
 ): Selection {
   const reader = createTagReader(policy);
-  const names = [...new Set(tags)].sort();
+  const names = sortUnique(tags);
   const { admitted, blocked, verdicts } = sortTags(reader, names, context);
   const now = parseCurrent(current);
   const best = chooseBest(policy, admitted, now.tag);
@@ -79,7 +80,7 @@ export function selectTag(
     digest: best === undefined ? undefined : context.facts?.get(best.tag)?.digest,
     reason,
     wakeMs: wakes.length === 0 ? undefined : Math.min(...wakes),
-    tags: names.map((tag) => verdicts.get(tag) ?? judge(tag, best, decision)),
+    tags: judgeAll(names, verdicts, { best, decision }),
   };
 }
 
@@ -97,14 +98,22 @@ export function isUpgrade(policy: Policy, next: string, current: string | undefi
 function sortTags(reader: TagReader, tags: readonly string[], context: SelectContext): Sorted {
   const admitted: Candidate[] = [];
   const blocked: Blocked[] = [];
-  const verdicts = new Map<string, TagVerdict>();
-  for (const tag of tags) {
+  const verdicts = tags.map((tag): TagVerdict | undefined => {
     const answer = reader.admit(tag, context);
-    if (answer.kind === 'admitted') admitted.push({ tag, version: answer.version });
-    else verdicts.set(tag, { tag, verdict: answer.kind, reason: answer.reason });
-    if (answer.kind === 'waiting' || answer.kind === 'held') blocked.push({ tag, ...answer });
-  }
+    if (answer.kind === 'admitted') {
+      admitted.push({ tag, version: answer.version });
+      return undefined;
+    }
+    if (answer.kind !== 'rejected') blocked.push({ tag, ...answer });
+    return { tag, verdict: answer.kind, reason: answer.reason };
+  });
   return { admitted, blocked, verdicts };
+}
+
+/** In code-unit order, each once. Registries list in that order already, which makes this cheap. */
+function sortUnique(tags: Iterable<string>): readonly string[] {
+  const sorted = [...tags].sort();
+  return sorted.filter((tag, index) => tag !== sorted[index - 1]);
 }
 
 /** The highest; of those that tie the one Git has now, else one spelled the same way, else as the policy says. */
@@ -187,9 +196,17 @@ function describeBlocked({ order }: TagReader, above: readonly Blocked[]): Decis
   return { kind: top?.kind ?? 'waiting', reason: `${top?.tag}: ${top?.reason}` };
 }
 
-function judge(tag: string, best: Candidate | undefined, { kind, reason }: Decision): TagVerdict {
-  if (tag === best?.tag) return { tag, verdict: kind === 'update' ? 'selected' : 'candidate', reason };
-  return { tag, verdict: 'candidate', reason: `not above ${best?.tag}` };
+function judgeAll(
+  names: readonly string[],
+  verdicts: readonly (TagVerdict | undefined)[],
+  { best, decision }: { best: Candidate | undefined; decision: Decision },
+): readonly TagVerdict[] {
+  const { kind, reason } = decision;
+  const beaten = `not above ${best?.tag}`;
+  return names.map((tag, index) => {
+    if (tag === best?.tag) return { tag, verdict: kind === 'update' ? 'selected' : 'candidate', reason };
+    return verdicts[index] ?? { tag, verdict: 'candidate', reason: beaten };
+  });
 }
 
 function parseCurrent(text: string | undefined): Current {
@@ -201,4 +218,20 @@ function parseCurrent(text: string | undefined): Current {
 
 function hasV(tag: string): boolean {
   return tag.startsWith('v');
+}
+
+/** The verdicts as people read them: the best version first, what is no version last. */
+export function sortVerdicts(
+  policy: Policy,
+  verdicts: readonly TagVerdict[],
+  facts?: ReadonlyMap<string, TagFacts>,
+): readonly TagVerdict[] {
+  const { order, read } = createTagReader(policy);
+  const entries = verdicts.map((verdict) => ({ verdict, version: read(verdict.tag, facts?.get(verdict.tag)) }));
+  entries.sort((a, b) => {
+    if (a.version === undefined || b.version === undefined)
+      return Number(a.version === undefined) - Number(b.version === undefined);
+    return order.compare(b.version, a.version);
+  });
+  return entries.map(({ verdict }) => verdict);
 }

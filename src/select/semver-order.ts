@@ -23,13 +23,14 @@ const grammars: Readonly<Record<SemverRule['grammar'], VersionGrammar>> = {
 export function createSemverOrder(rule: SemverRule): VersionOrder<Version> {
   const grammar = rule.coerce ? coercedGrammar : grammars[rule.grammar];
   const { range, withPrereleases } = parseRanges(rule);
+  const outside = `outside range "${rule.range}"`;
   return {
     parse: (text) => parseVersion(text, grammar),
     unparsed: 'not a version',
     reject(version) {
       if (range.has(version)) return undefined;
       const prereleaseOnly = version.prerelease.length > 0 && withPrereleases.has(version);
-      return prereleaseOnly ? 'prerelease' : `outside range "${rule.range}"`;
+      return prereleaseOnly ? 'prerelease' : outside;
     },
     compare: compareVersions,
   };

@@ -1,5 +1,4 @@
 /** What one policy makes of one tag, whatever the others are. */
-import { expandTemplate } from '../policy/expand-template.ts';
 import { type Pattern, parsePattern } from '../policy/pattern.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { SelectContext } from './select-tag.ts';
@@ -37,6 +36,7 @@ function compileReader(policy: Policy): TagReader {
   const exclude = policy.exclude.map(parsePattern);
   const extract = createExtractor(policy);
   const skip = new Set(policy.skip);
+  const unmatched = `not matched by extract "${policy.extract?.pattern}"`;
   return {
     order,
     read(tag, facts) {
@@ -47,8 +47,7 @@ function compileReader(policy: Policy): TagReader {
       const filtered = filterTag(tag, include, exclude);
       if (filtered !== undefined) return { kind: 'rejected', reason: filtered };
       const text = extract(tag);
-      if (text === undefined)
-        return { kind: 'rejected', reason: `not matched by extract "${policy.extract?.pattern}"` };
+      if (text === undefined) return { kind: 'rejected', reason: unmatched };
       if (skip.has(tag) || skip.has(text)) return { kind: 'rejected', reason: 'skip' };
       const facts = context.facts?.get(tag);
       const version = order.parse(text, facts);
@@ -64,10 +63,7 @@ function compileReader(policy: Policy): TagReader {
 function createExtractor({ extract }: Policy): (tag: string) => string | undefined {
   if (extract === undefined) return (tag) => tag;
   const pattern = parsePattern(extract.pattern);
-  return (tag) => {
-    const groups = pattern.match(tag);
-    return groups === undefined ? undefined : expandTemplate(extract.template, groups);
-  };
+  return (tag) => pattern.expand(tag, extract.template);
 }
 
 function filterTag(tag: string, include: readonly Pattern[], exclude: readonly Pattern[]): string | undefined {

@@ -58,7 +58,7 @@ export function parseVersion(text: string, grammar: VersionGrammar): Version | u
   const patch = parsePart(third ?? '0', grammar);
   if (major === undefined || minor === undefined || patch === undefined) return undefined;
   const prerelease = pre === undefined ? none : pre.split('.');
-  if (prerelease.some((identifier) => /^0[0-9]+$/.test(identifier))) return undefined;
+  if (pre !== undefined && /(?:^|\.)0[0-9]+(?:\.|$)/.test(pre)) return undefined;
   return { major, minor, patch, prerelease, build: build === undefined ? none : build.split('.') };
 }
 

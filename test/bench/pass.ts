@@ -10,12 +10,12 @@ import { parseConfig } from '../../src/config/load-config.ts';
 import { type PassReport, runPass } from '../../src/pipeline/run-pass.ts';
 import { makeBareRepo, runGit } from '../services/git-server.ts';
 import { type BenchResult, measureMs, type Row } from './figures.ts';
+import { indexOfFile, makeFiles } from './manifests.ts';
 import { type BenchServers, startServers } from './servers.ts';
 
 const fileCount = 5000;
 const iterations = 12;
 const coldIterations = 4;
-const filesPerFolder = 50;
 const { signal } = new AbortController();
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -49,9 +49,12 @@ interface Measuring {
 async function measurePasses({ root, servers, policyCount }: Measuring): Promise<Row[]> {
   const name = `with-${policyCount}-policies.git`;
   const team = `team-${policyCount}`;
-  const bare = makeBareRepo(join(root, name), makeFiles(`${servers.host}/${team}`, policyCount));
+  const bare = makeBareRepo(join(root, name), makeFiles(`${servers.host}/${team}`, { fileCount, policyCount }));
   await servers.publish(
-    Array.from({ length: policyCount }, (_, index) => `${team}/app-${indexOfFile(index, policyCount)}:1.0.0`),
+    Array.from(
+      { length: policyCount },
+      (_, index) => `${team}/app-${indexOfFile(index, { fileCount, policyCount })}:1.0.0`,
+    ),
   );
   const open = (state: string) => openOn(servers.gitUrl(name), join(root, `${name}-${state}`));
   const samples = { cold: [] as number[], update: [] as number[], idle: [] as number[] };
@@ -97,80 +100,6 @@ async function pass({ repos: [repo] }: Session): Promise<PassReport> {
 function expectCommit(report: PassReport | undefined, wanted: string | undefined): void {
   if (report === undefined || report.commit !== wanted || report.problems.length > 0)
     throw new Error(`The pass made ${report?.commit}, ${wanted} was wanted: ${JSON.stringify(report?.problems)}`);
-}
-
-/** Policies are spread over the folders; each is for the image of one file. */
-function indexOfFile(policy: number, policyCount: number): number {
-  return policy * Math.floor(fileCount / policyCount);
-}
-
-function makeFiles(prefix: string, policyCount: number): Record<string, string> {
-  const files: Record<string, string> = {};
-  const folderOf = (index: number) => `apps/${String(Math.floor(index / filesPerFolder)).padStart(3, '0')}`;
-  for (let index = 0; index < fileCount; index += 1)
-    files[`${folderOf(index)}/app-${index}.yaml`] = formatDeployment(`app-${index}`, `${prefix}/app-${index}:1.0.0`);
-  for (let policy = 0; policy < policyCount; policy += 1) {
-    const index = indexOfFile(policy, policyCount);
-    files[`${folderOf(index)}/policy-${index}.yaml`] = formatPolicy(`app-${index}`, `${prefix}/app-${index}`);
-  }
-  return files;
-}
-
-function formatPolicy(name: string, image: string): string {
-  return `apiVersion: tallyman.dev/v1alpha1
-kind: ImagePolicy
-metadata: { name: ${name}, namespace: bench }
-spec:
-  image: ${image}
-  select: { semver: "^1.0.0" }
-`;
-}
-
-/** 50 lines, as people write them. */
-function formatDeployment(name: string, image: string): string {
-  const variables = Array.from(
-    { length: 6 },
-    (_, index) => `            - name: SETTING_${index}\n              value: "${name} ${index}"\n`,
-  );
-  return `# ${name}: kept by the platform team
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: ${name}
-  labels:
-    app.kubernetes.io/name: ${name}
-    app.kubernetes.io/part-of: shop
-spec:
-  replicas: 3
-  selector:
-    matchLabels:
-      app.kubernetes.io/name: ${name}
-  template:
-    metadata:
-      labels:
-        app.kubernetes.io/name: ${name}
-    spec:
-      serviceAccountName: ${name}
-      containers:
-        - name: app
-          image: ${image}
-          imagePullPolicy: IfNotPresent
-          ports:
-            - { name: http, containerPort: 8080 }
-          env:
-${variables.join('')}          resources:
-            requests: { cpu: 100m, memory: 128Mi }
-            limits: { memory: 256Mi }
-          readinessProbe:
-            httpGet:
-              path: /ready
-              port: http
-          livenessProbe:
-            httpGet:
-              path: /live
-              port: http
-      terminationGracePeriodSeconds: 30
-`;
 }
 
 /** From the start of the process to its end; the built program where there is one. */

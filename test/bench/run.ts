@@ -1,10 +1,16 @@
 /** Runs the benches named by the arguments, or all of them, and prints their figures. Never fails on a figure. */
 import { cpus } from 'node:os';
 import { type BenchResult, formatTable } from './figures.ts';
+import { benchFind } from './find.ts';
 import { benchPass } from './pass.ts';
+import { benchSelect } from './select.ts';
 
 /** A bench is one file and one row here. */
-const benches: Readonly<Record<string, () => Promise<BenchResult>>> = { pass: benchPass };
+const benches: Readonly<Record<string, () => Promise<BenchResult>>> = {
+  select: benchSelect,
+  find: benchFind,
+  pass: benchPass,
+};
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !Object.hasOwn(benches, name));

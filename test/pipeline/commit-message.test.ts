@@ -57,6 +57,17 @@ Tallyman-Plan: ${identifyPlan(edits)}
   });
 });
 
+describe('formatCommitMessage against hostile text', () => {
+  it('lets neither a file name nor an old value forge a line or a trailer', () => {
+    const evil = 'x\n\nTallyman-Update: evil/evil a b -> c\u001b[2J';
+    const message = formatCommitMessage([testEdit({ from: evil, file: `${evil}.yaml` })], new Map());
+    assert.equal(message.match(/^Tallyman-Update:/gm)?.length, 1);
+    assert.equal(message.trimEnd().split('\n').length, 6);
+    assert.doesNotMatch(message.replaceAll('\n', ''), /[\u0000-\u001f]/);
+    assert.match(message, /^Tallyman-Update: shop\/web ghcr\.io\/acme\/web \S+ -> 1\.5\.0$/m);
+  });
+});
+
 describe('identifyPlan', () => {
   it('depends on what is edited, not on the order', () => {
     const [a, b] = [testEdit(), testEdit({ start: 50 })];

@@ -29,12 +29,22 @@ export function readAutomation(document: PolicyDocument): PieceFindings<Automati
     .map(([path, wanted]) => reportOn(object, 'PolicyPartial', path, { found: 'it has no meaning here', wanted }));
   const strategy = object.text(['spec', 'update', 'strategy']) ?? 'Setters';
   if (strategy !== 'Setters') {
-    problems.push(reportOn(object, 'PolicyInvalid', ['spec', 'update', 'strategy'], { found: `${JSON.stringify(strategy)} was found`, wanted: '"Setters"' }));
+    problems.push(
+      reportOn(object, 'PolicyInvalid', ['spec', 'update', 'strategy'], {
+        found: `${JSON.stringify(strategy)} was found`,
+        wanted: '"Setters"',
+      }),
+    );
   }
   const written = object.text(['spec', 'update', 'path']) ?? '';
   const path = resolveGlob('', written);
   if (path === undefined) {
-    problems.push(reportOn(object, 'PolicyInvalid', ['spec', 'update', 'path'], { found: 'it leads out of the repository', wanted: 'a path inside it' }));
+    problems.push(
+      reportOn(object, 'PolicyInvalid', ['spec', 'update', 'path'], {
+        found: 'it leads out of the repository',
+        wanted: 'a path inside it',
+      }),
+    );
     return { pieces: [], problems };
   }
   const suspend = object.text(['spec', 'suspend']) === 'true';

@@ -38,9 +38,15 @@ export function readFluxPolicy(document: PolicyDocument): PieceFindings<FluxPoli
   const pin = readPin(object, problems);
   const repositoryName = object.text(['spec', 'imageRepositoryRef', 'name']);
   if (repositoryName === undefined) {
-    problems.push(reportOn(object, 'PolicyInvalid', ['spec', 'imageRepositoryRef', 'name'], { found: 'it is missing', wanted: 'the name of an ImageRepository' }));
+    problems.push(
+      reportOn(object, 'PolicyInvalid', ['spec', 'imageRepositoryRef', 'name'], {
+        found: 'it is missing',
+        wanted: 'the name of an ImageRepository',
+      }),
+    );
   }
-  if (select === undefined || repositoryName === undefined || problems.some(({ code }) => code === 'PolicyInvalid')) return { pieces: [], problems };
+  if (select === undefined || repositoryName === undefined || problems.some(({ code }) => code === 'PolicyInvalid'))
+    return { pieces: [], problems };
   const { key, namespace, name, source } = object;
   const piece: FluxPolicyPiece = {
     kind: 'policy',
@@ -63,10 +69,20 @@ function readRule(object: KubernetesObject, problems: Problem[]): SelectRule | u
   const present = kinds.filter((kind) => object.has([...base, kind]));
   const [kind, ...ignored] = present;
   problems.push(
-    ...ignored.map((other) => reportOn(object, 'PolicyPartial', [...base, other], { found: `"${kind}" is there too and is used`, wanted: 'one kind' })),
+    ...ignored.map((other) =>
+      reportOn(object, 'PolicyPartial', [...base, other], {
+        found: `"${kind}" is there too and is used`,
+        wanted: 'one kind',
+      }),
+    ),
   );
   if (kind === undefined) {
-    problems.push(reportOn(object, 'PolicyInvalid', base, { found: 'it holds no kind that is known', wanted: kinds.join(', ').replace(/, (?=[^,]*$)/, ' or ') }));
+    problems.push(
+      reportOn(object, 'PolicyInvalid', base, {
+        found: 'it holds no kind that is known',
+        wanted: kinds.join(', ').replace(/, (?=[^,]*$)/, ' or '),
+      }),
+    );
     return undefined;
   }
   return kind === 'semver' ? readSemver(object, problems) : readOrder(object, kind, problems);
@@ -84,11 +100,17 @@ function readSemver(object: KubernetesObject, problems: Problem[]): SelectRule |
   }
 }
 
-function readOrder(object: KubernetesObject, kind: 'alphabetical' | 'numerical', problems: Problem[]): SelectRule | undefined {
+function readOrder(
+  object: KubernetesObject,
+  kind: 'alphabetical' | 'numerical',
+  problems: Problem[],
+): SelectRule | undefined {
   const path = ['spec', 'policy', kind, 'order'];
   const order = (object.text(path) || 'asc').toLowerCase();
   if (order === 'asc' || order === 'desc') return { kind, order };
-  problems.push(reportOn(object, 'PolicyInvalid', path, { found: `${JSON.stringify(order)} was found`, wanted: '"asc" or "desc"' }));
+  problems.push(
+    reportOn(object, 'PolicyInvalid', path, { found: `${JSON.stringify(order)} was found`, wanted: '"asc" or "desc"' }),
+  );
   return undefined;
 }
 
@@ -115,7 +137,12 @@ function readPin(object: KubernetesObject, problems: Problem[]): Pin {
     const remedy = 'Nothing has to be done: the digest is written with each new tag; a tag that moves is left alone.';
     problems.push(reportOn(object, 'PolicyPartial', path, { found, wanted: '"IfNotPresent"', remedy }));
   } else if (reflection !== 'IfNotPresent') {
-    problems.push(reportOn(object, 'PolicyInvalid', path, { found: `${JSON.stringify(reflection)} was found`, wanted: '"Always", "IfNotPresent" or "Never"' }));
+    problems.push(
+      reportOn(object, 'PolicyInvalid', path, {
+        found: `${JSON.stringify(reflection)} was found`,
+        wanted: '"Always", "IfNotPresent" or "Never"',
+      }),
+    );
   }
   return 'digest';
 }

@@ -34,13 +34,25 @@ export function readRepository(document: PolicyDocument): PieceFindings<Reposito
   if (object.has(['spec', 'secretRef'])) {
     const remedy = 'Give the credentials of this registry under `registries` in the configuration.';
     const found = 'policy files name no credentials here';
-    problems.push(reportOn(object, 'PolicyPartial', ['spec', 'secretRef'], { found, wanted: 'an entry in the configuration', remedy }));
+    problems.push(
+      reportOn(object, 'PolicyPartial', ['spec', 'secretRef'], {
+        found,
+        wanted: 'an entry in the configuration',
+        remedy,
+      }),
+    );
   }
   const repository = readImage(image);
   if (repository instanceof TallymanError) {
-    problems.push(createProblem('PolicyInvalid', repository.message, { place: object.placeOf(['spec', 'image']), policy: object.key }));
+    problems.push(
+      createProblem('PolicyInvalid', repository.message, {
+        place: object.placeOf(['spec', 'image']),
+        policy: object.key,
+      }),
+    );
   }
-  if (repository instanceof TallymanError || problems.some(({ code }) => code === 'PolicyInvalid')) return { pieces: [], problems };
+  if (repository instanceof TallymanError || problems.some(({ code }) => code === 'PolicyInvalid'))
+    return { pieces: [], problems };
   const suspend = object.text(['spec', 'suspend']) === 'true';
   return { pieces: [{ kind: 'repository', key: object.key, image, repository, exclude, suspend }], problems };
 }
@@ -49,7 +61,10 @@ function readImage(image: string): ImageRepository | TallymanError {
   try {
     const { host, path, tag, digest } = parseImageReference(image);
     if (tag === undefined && digest === undefined) return { host, path };
-    return new TallymanError('PolicyInvalid', `Cannot use image "${image}": it names a version, a repository alone was wanted`);
+    return new TallymanError(
+      'PolicyInvalid',
+      `Cannot use image "${image}": it names a version, a repository alone was wanted`,
+    );
   } catch (error) {
     if (error instanceof TallymanError) return error;
     throw error;

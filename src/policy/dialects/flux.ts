@@ -31,13 +31,23 @@ export const fluxDialect: Dialect<FluxPiece> = {
     const read = Object.hasOwn(readers, kind) ? readers[kind] : undefined;
     if (read !== undefined) return read(document);
     const object = openObject(document);
-    return { pieces: [], problems: [reportOn(object, 'PolicyInvalid', ['kind'], { found: `${JSON.stringify(kind)} was found`, wanted: 'ImagePolicy, ImageRepository or ImageUpdateAutomation' })] };
+    return {
+      pieces: [],
+      problems: [
+        reportOn(object, 'PolicyInvalid', ['kind'], {
+          found: `${JSON.stringify(kind)} was found`,
+          wanted: 'ImagePolicy, ImageRepository or ImageUpdateAutomation',
+        }),
+      ],
+    };
   },
   resolve: resolveFlux,
 };
 
 function resolveFlux(pieces: readonly FluxPiece[]): PolicyFindings {
-  const repositories = new Map(pieces.flatMap((piece) => (piece.kind === 'repository' ? [[piece.key, piece] as const] : [])));
+  const repositories = new Map(
+    pieces.flatMap((piece) => (piece.kind === 'repository' ? [[piece.key, piece] as const] : [])),
+  );
   const automations = pieces.filter((piece) => piece.kind === 'automation');
   const policies: Policy[] = [];
   const problems: Problem[] = [];

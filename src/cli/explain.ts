@@ -1,0 +1,62 @@
+import { printable } from '../error/printable.ts';
+import { formatProblem, isError, toProblem } from '../error/problem.ts';
+import { type Explanation, explainPolicy } from '../pipeline/explain-policy.ts';
+import { openLookup } from '../pipeline/run-pass.ts';
+import { type CommonFlags, exitCodes, type OpenSession, withSession } from './session.ts';
+
+/** `tallyman explain NS/NAME`: every tag and why, every place and what becomes of it; nothing is written. */
+export function explainCommand(
+  key: string,
+  flags: CommonFlags & { output?: string },
+  open: OpenSession,
+): Promise<number> {
+  return withSession(flags, open, async ({ session, signal }) => {
+    const failures: unknown[] = [];
+    for (const { context } of session.repos) {
+      try {
+        const explanation = await explainPolicy(context, openLookup(context, { signal }), { key, signal });
+        process.stdout.write(
+          flags.output === 'json' ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation),
+        );
+        return explanation.problems.some(isError) ? exitCodes.problems : exitCodes.ok;
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    process.stderr.write(failures.map((failure) => `${formatProblem(toProblem(failure))}\n`).join(''));
+    return exitCodes.failed;
+  });
+}
+
+function formatExplanation({ policy, image, select, source, suspend, places, tags, problems }: Explanation): string {
+  const { kind, ...rule } = select;
+  const rows = places.map(({ place, current, next, reason }) => [
+    place,
+    next === undefined ? `${current ?? '(none)'} stays` : `${current ?? '(none)'} → ${next}`,
+    reason,
+  ]);
+  const lines = [
+    `${policy}: ${image}, ${kind} ${JSON.stringify(rule)}${suspend ? ', suspended' : ''} (${source.file}:${source.line})`,
+    ...problems.map(formatProblem),
+    '',
+    ...formatTable(['PLACE', 'VERSION', 'WHY'], rows),
+    '',
+    ...formatTable(
+      ['TAG', 'VERDICT', 'WHY'],
+      tags.map(({ tag, verdict, reason }) => [tag, verdict, reason]),
+    ),
+  ];
+  return `${lines.map((line) => printable(line)).join('\n')}\n`;
+}
+
+/** Columns as wide as their widest cell, the last as it is. */
+function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const all = [head, ...rows];
+  const widths = head.map((_, column) => all.reduce((widest, row) => Math.max(widest, (row[column] ?? '').length), 0));
+  return all.map((row) =>
+    row
+      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  );
+}

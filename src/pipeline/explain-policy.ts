@@ -1,0 +1,89 @@
+/** Why one policy does what it does: every tag, every place. Writes nothing. */
+import type { Problem } from '../error/problem.ts';
+import { type Place, TallymanError } from '../error/tallyman-error.ts';
+import type { Policy, SelectRule } from '../policy/policy.ts';
+import { sortVerdicts } from '../select/select-tag.ts';
+import type { TagVerdict } from '../select/selection.ts';
+import { formatPlace, formatVersion, readCurrent } from '../target/target.ts';
+import type { ImageLookup } from './look-up-images.ts';
+import { type PassContext, planPass } from './run-pass.ts';
+
+/** One place that the policy may write, and what becomes of it now. */
+export interface ExplainedPlace {
+  /** `web.yaml:12 spec.containers[0].image` */
+  readonly place: string;
+  readonly current: string | undefined;
+  /** What would be written now; undefined where the place stays. */
+  readonly next: string | undefined;
+  readonly reason: string;
+}
+
+/** Plain data, for `--output json` too. */
+export interface Explanation {
+  readonly policy: string;
+  readonly image: string;
+  readonly select: SelectRule;
+  readonly source: Place;
+  readonly suspend: boolean;
+  readonly places: readonly ExplainedPlace[];
+  /** Best version first; as seen from the first place, or from nowhere where there is none. */
+  readonly tags: readonly TagVerdict[];
+  /** What concerns this policy. */
+  readonly problems: readonly Problem[];
+}
+
+/** The explanation of the policy named `namespace/name`; throws `PolicyInvalid` where the Yaml repo has no such policy. */
+export async function explainPolicy(
+  context: PassContext,
+  lookup: ImageLookup,
+  { key, signal }: { key: string; signal: AbortSignal },
+): Promise<Explanation> {
+  const { repo, memory } = context;
+  const contents = await memory.read(repo, await repo.fetch({ signal }), { signal });
+  const policy = contents.policies.find((candidate) => candidate.key === key);
+  if (policy === undefined) throw describeMissing(key, contents);
+  const planned = await planPass(context, lookup, { signal });
+  const selections = planned.selections.filter((selection) => selection.policy === key);
+  const edits = planned.edits.filter((edit) => edit.update.policy === key);
+  const places = contents.targets
+    .filter((target) => target.policy.key === key)
+    .map((target): ExplainedPlace => {
+      const current = formatVersion(readCurrent(target));
+      const written = edits.find(
+        (edit) => edit.file === target.file && target.site.scalars.some((scalar) => scalar.path === edit.path),
+      );
+      const reason = selections.find((selection) => selection.current === current)?.reason ?? describeSilence(policy);
+      return { place: formatPlace(target), current, next: written?.update.to, reason };
+    });
+  const { image, select, source, suspend } = policy;
+  const [selection] = selections;
+  const tags = selection === undefined ? [] : sortVerdicts(policy, selection.tags);
+  const problems = planned.problems.filter((problem) => concerns(problem, policy));
+  return { policy: key, image, select, source, suspend, places, tags, problems };
+}
+
+function describeMissing(
+  key: string,
+  contents: { policies: readonly Policy[]; problems: readonly Problem[] },
+): TallymanError {
+  const broken = contents.problems.find((problem) => problem.policy === key);
+  if (broken !== undefined)
+    return new TallymanError(broken.code, broken.message, { place: broken.place, policy: key, remedy: broken.remedy });
+  const known = contents.policies.map((policy) => policy.key).slice(0, 20);
+  const found = known.length === 0 ? 'the Yaml repo has no usable policy' : `the Yaml repo has ${known.join(', ')}`;
+  return new TallymanError(
+    'PolicyInvalid',
+    `Cannot explain policy "${key}": ${found}, one of its policies was wanted`,
+    {
+      remedy: 'Name a policy as NAMESPACE/NAME; `tallyman check` lists what is wrong with the others.',
+    },
+  );
+}
+
+function describeSilence(policy: Policy): string {
+  return policy.suspend ? 'suspended' : 'no decision, see the problems';
+}
+
+function concerns({ policy: key, place }: Problem, policy: Policy): boolean {
+  return key === policy.key || (key === undefined && place?.file === policy.source.file);
+}

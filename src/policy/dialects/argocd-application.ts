@@ -1,0 +1,106 @@
+/** Argo CD's Applications: what is deployed from where, and the images that annotations name. */
+import type { Problem } from '../../error/problem.ts';
+import { type Place, TallymanError } from '../../error/tallyman-error.ts';
+import { type AnnotatedImages, annotationPrefix, readAnnotations } from './argocd-annotations.ts';
+import { createFindings, type FieldPath, type Fields, type Located, showText } from './argocd-fields.ts';
+import type { ImageRule } from './argocd-image.ts';
+import { type ApplicationSources, readSources } from './argocd-places.ts';
+
+/** One Application document. Plain data. */
+export interface ApplicationPiece {
+  readonly kind: 'application';
+  readonly name: string;
+  /** Undefined where it is left to whoever applies the document. */
+  readonly namespace: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly sources: ApplicationSources;
+  /** By annotation. */
+  readonly rules: readonly ImageRule[];
+  readonly list: Located<string> | undefined;
+  readonly writeBackTarget: Located<string> | undefined;
+  readonly source: Place;
+}
+
+interface ApplicationFindings {
+  readonly pieces: readonly ApplicationPiece[];
+  readonly problems: readonly Problem[];
+}
+
+const dnsName = /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/;
+
+/** Where an Application is that names no namespace, and where the peer looks for it. */
+export const defaultNamespace = 'argocd';
+
+/** The Application of a document; no piece where it has no usable name. */
+export function readApplication(fields: Fields, file: string): ApplicationFindings {
+  const findings = createFindings();
+  const start = fields.placeOf([]);
+  const name = findings.attempt(start, () => readName(fields, ['metadata', 'name']));
+  const namespace = findings.attempt(start, () => readName(fields, ['metadata', 'namespace']));
+  if (findings.problems.length > 0 || name === undefined) {
+    const annotated = fields.has(['metadata', 'annotations', `${annotationPrefix}image-list`]);
+    if (name === undefined && annotated && findings.problems.length === 0)
+      findings.attempt(fields.placeOf(['metadata']), () => refuseName('it is missing'));
+    return { pieces: [], problems: annotated ? findings.problems : [] };
+  }
+  const annotated = readAnnotations(fields, `${namespace ?? defaultNamespace}/${name}`);
+  const relevant = createFindings(`${namespace ?? defaultNamespace}/${name}`);
+  const sources = readSources(fields, file, relevant);
+  const labels = relevant.attempt(start, () => readLabels(fields, ['metadata', 'labels'])) ?? {};
+  const { rules, list, writeBackTarget } = annotated;
+  const piece = {
+    kind: 'application',
+    name,
+    namespace,
+    labels,
+    sources,
+    rules,
+    list,
+    writeBackTarget,
+    source: start,
+  } as const;
+  return { pieces: [piece], problems: listProblems(annotated, relevant.problems) };
+}
+
+/** Applications that have nothing to do with images are none of our business, whatever is wrong with them. */
+function listProblems({ list, problems }: AnnotatedImages, others: readonly Problem[]): readonly Problem[] {
+  return list === undefined ? problems : [...problems, ...others];
+}
+
+/** What can be said of an ApplicationSet: its Applications exist in the cluster alone. */
+export function readApplicationSet(fields: Fields): ApplicationFindings {
+  const findings = createFindings();
+  const path = ['spec', 'template', 'metadata', 'annotations'];
+  const keys = findings.attempt(fields.placeOf(path), () => fields.keys(path)) ?? [];
+  const field = keys.find((key) => key.startsWith(annotationPrefix));
+  if (field !== undefined) {
+    findings.partial(
+      { field, place: fields.placeOf([...path, field], true) },
+      'the Applications of an ApplicationSet are made in the cluster, only those in the Yaml repo are read',
+      'Write an ImagePolicy of tallyman.dev/v1alpha1 whose write.paths covers the folders that the ApplicationSet generates from.',
+    );
+  }
+  return { pieces: [], problems: field === undefined ? [] : findings.problems };
+}
+
+/** Labels; those that are no strings are left out, as nothing selects them. */
+export function readLabels(fields: Fields, path: FieldPath): Record<string, string> {
+  const pairs = fields.keys(path).flatMap((key) => {
+    const value = createFindings().attempt(fields.placeOf(path), () => fields.text([...path, key]));
+    return value === undefined ? [] : [[key, value.value] as const];
+  });
+  return Object.fromEntries(pairs);
+}
+
+/** A DNS-1123 name; undefined where it is missing. */
+export function readName(fields: Fields, path: FieldPath): string | undefined {
+  const found = fields.text(path);
+  if (found === undefined || found.value === '') return undefined;
+  if (found.value.length <= 253 && dnsName.test(found.value)) return found.value;
+  return refuseName(`${showText(found.value)} was found`, found);
+}
+
+function refuseName(found: string, at?: Located<string>): never {
+  const message = `Cannot use field "${at?.field ?? 'metadata.name'}": ${found}, a DNS-1123 name was wanted`;
+  throw new TallymanError('PolicyInvalid', message, { place: at?.place });
+}

@@ -1,0 +1,142 @@
+/** Where the version of an application's image stands in the Yaml repo. */
+
+import type { Problem } from '../../error/problem.ts';
+import { parsePath } from '../../yaml/parse-path.ts';
+import { resolveGlob } from '../glob.ts';
+import type { ExplicitTarget, PolicyPaths } from '../policy.ts';
+import { createFindings, type Fields, type Findings, type Located, showText } from './argocd-fields.ts';
+import type { HelmNames } from './argocd-image.ts';
+
+/** Folders and files of an application, from the repository's root. Plain data. */
+export interface ApplicationSources {
+  /** Of the document itself. */
+  readonly file: string;
+  /** `spec.source.path` and those of `spec.sources`; `''` is the root. */
+  readonly folders: readonly Located<string>[];
+  /** Values files that stand outside the folders. */
+  readonly valueFiles: readonly string[];
+}
+
+/** Where one image may be written. */
+export interface Places {
+  readonly paths: PolicyPaths;
+  readonly targets: readonly ExplicitTarget[];
+  readonly problems: readonly Problem[];
+}
+
+const maxSources = 20;
+const maxValueFiles = 50;
+
+/** The sources of an Application; a path that leads out of the repository or is a template is a problem, and left out. */
+export function readSources(fields: Fields, file: string, findings: Findings): ApplicationSources {
+  const count = findings.attempt(fields.placeOf(['spec', 'sources']), () => fields.count(['spec', 'sources'])) ?? 0;
+  const sources = [
+    ['spec', 'source'],
+    ...Array.from({ length: Math.min(count, maxSources) }, (_, index) => ['spec', 'sources', index]),
+  ];
+  const readText = (path: readonly (string | number)[]) =>
+    findings.attempt(fields.placeOf(path), () => fields.text(path));
+  const folders: Located<string>[] = [];
+  const valueFiles: string[] = [];
+  const refs = new Set(sources.flatMap((source) => readText([...source, 'ref'])?.value ?? []));
+  for (const source of sources) {
+    const path = readText([...source, 'path']);
+    const folder = path && resolveInside('', path.value);
+    if (path && folder === undefined)
+      findings.partial(path, `${showText(path.value)} is no path inside the repository, nothing is written there`);
+    else if (path && folder !== undefined) folders.push({ ...path, value: folder });
+    const listed =
+      findings.attempt(fields.placeOf(source), () => fields.texts([...source, 'helm', 'valueFiles'])) ?? [];
+    valueFiles.push(...listed.slice(0, maxValueFiles).flatMap(({ value }) => resolveValues(value, folder, refs) ?? []));
+  }
+  return { file, folders, valueFiles };
+}
+
+/** `$values/env/prod.yaml` stands in the repository that another source calls `values`; other files beside the chart. */
+function resolveValues(file: string, folder: string | undefined, refs: ReadonlySet<string>): string | undefined {
+  const [, ref = '', rest = ''] = /^\$([^/]+)\/(.+)$/.exec(file) ?? [];
+  if (refs.has(ref)) return resolveInside('', rest);
+  return file.startsWith('$') || folder === undefined ? undefined : resolveInside(folder, file);
+}
+
+/**
+ * The places of one image: by default the application's own file, its source folders and values files, where structure finds
+ * the image; with `kustomization` that folder, with `helmvalues` that file and the values that the image names in it.
+ * `alone`: the repository holds no other application, so that a source at its root is this one's. Source: write-back targets
+ * of Argo CD Image Updater; its own default, a file `.argocd-source-<application>.yaml`, is not written here.
+ */
+export function findPlaces(
+  sources: ApplicationSources,
+  image: { readonly helm: HelmNames; readonly writeBackTarget: Located<string> | undefined },
+  about: { readonly alone: boolean; readonly policy: string },
+): Places {
+  const findings = createFindings(about.policy);
+  const [primary] = sources.folders;
+  const target = image.writeBackTarget;
+  const [, kind, , path = ''] = /^(kustomization|helmvalues)(:([^]*))?$/.exec(target?.value ?? '') ?? [];
+  const written =
+    target && kind !== undefined ? resolveInside(primary?.value ?? '', path || defaults[kind] || '.') : undefined;
+  if (target !== undefined && target.value !== '' && written === undefined) {
+    const wanted = '"kustomization[:folder]" or "helmvalues[:file]" inside the repository was wanted';
+    findings.partial(
+      target,
+      `${showText(target.value)} was found, ${wanted}; the application's file and sources are written`,
+    );
+  }
+  if (written !== undefined && kind === 'helmvalues') {
+    const targets = listHelmTargets(written, image.helm, findings);
+    return { paths: { globs: [written], explicit: true }, targets, problems: findings.problems };
+  }
+  const globs = written === undefined ? listDefaults(sources, about.alone, findings) : [written];
+  return { paths: { globs, explicit: true }, targets: [], problems: findings.problems };
+}
+
+const defaults: Readonly<Record<string, string>> = { helmvalues: 'values.yaml', kustomization: '.' };
+
+function listDefaults(sources: ApplicationSources, alone: boolean, findings: Findings): string[] {
+  const folders = sources.folders.filter((folder) => {
+    if (folder.value !== '' || alone) return true;
+    findings.partial(
+      folder,
+      "it is the root, where files of other applications stand too; only the application's own file is written",
+      "Mark the place with a comment for this policy in the application's own file, or give the application a folder of its own.",
+    );
+    return false;
+  });
+  return [...new Set([sources.file, ...folders.map(({ value }) => value), ...sources.valueFiles])];
+}
+
+/** The values that hold the image; where none is named, structure finds it in the file. */
+function listHelmTargets(file: string, { spec, name, tag }: HelmNames, findings: Findings): ExplicitTarget[] {
+  const named = isNamed(spec)
+    ? [{ found: spec, part: 'reference' as const }]
+    : [
+        { found: name, part: 'name' as const },
+        { found: tag, part: 'tag' as const },
+      ];
+  return named.flatMap(({ found, part }) => {
+    if (!isNamed(found)) return [];
+    const path = toPath(found.value);
+    if (path !== undefined) return [{ file, path, part, source: found.place }];
+    findings.partial(found, `${showText(found.value)} is no path of a value, one such as "image.tag" was wanted`);
+    return [];
+  });
+}
+
+function isNamed(found: Located<string> | undefined): found is Located<string> {
+  return found !== undefined && found.value !== '';
+}
+
+/** Helm's `a.b\.c[0]` is our `a["b.c"][0]`. */
+function toPath(helmPath: string): string | undefined {
+  if (helmPath.length > 500) return undefined;
+  const path = helmPath.replace(/(?:^|\.)((?:[^.[\]"\\]|\\[^])+)/g, (whole, key: string) =>
+    key.includes('\\') ? `[${JSON.stringify(key.replace(/\\([^])/g, '$1'))}]` : whole,
+  );
+  return parsePath(path) === undefined ? undefined : path;
+}
+
+function resolveInside(folder: string, path: string): string | undefined {
+  if (path.length > 500 || path.includes('{{') || /^[a-z]+:\/\//.test(path)) return undefined;
+  return resolveGlob(folder, path);
+}
