@@ -5,8 +5,8 @@ import { showText } from './argocd-fields.ts';
 const never = '[^\\x00-\\x{10FFFF}]';
 const maxGlobChars = 300;
 // One item of a glob: a star, a question mark, a class, an escaped character or a plain one.
-const item = /(\*)|(\?)|\[(\^|(?!\^))((?:(?:\\[^]|[^\]\\-])(?:-(?:\\[^]|[^\]\\-]))?)+)\]|\\([^])|([^\\[])/uy;
-const range = /(\\[^]|[^\\-])(?:-(\\[^]|[^\\-]))?/gu;
+const item = /(\*)|(\?)|\[(\^|(?!\^))((?:(?:\\.|[^\]\\-])(?:-(?:\\.|[^\]\\-]))?)+)\]|\\(.)|([^\\[])/suy;
+const range = /(\\.|[^\\-])(?:-(\\.|[^\\-]))?/gsu;
 
 /**
  * The RE2 pattern that matches the same whole texts as a glob of Go's `path.Match`: `*` and `?` stop at `/`, `[^a-c]` is
@@ -39,7 +39,7 @@ function translateItem([, star, question, negation, set, escaped, plain]: RegExp
 /** A range that runs backwards holds nothing, as in Go. */
 function translateClass(negated: boolean, set: string): string {
   const ranges = [...set.matchAll(range)].flatMap(([, from = '', to = from]) => {
-    const [low, high] = [unescape(from), unescape(to)];
+    const [low, high] = [takeEscape(from), takeEscape(to)];
     const backwards = (low.codePointAt(0) ?? 0) > (high.codePointAt(0) ?? 0);
     return backwards ? [] : [`${quote(low)}-${quote(high)}`];
   });
@@ -47,7 +47,7 @@ function translateClass(negated: boolean, set: string): string {
   return `[${negated ? '^' : ''}${ranges.join('')}]`;
 }
 
-function unescape(text: string): string {
+function takeEscape(text: string): string {
   return text.startsWith('\\') ? text.slice(1) : text;
 }
 

@@ -73,7 +73,7 @@ export function findPlaces(
   const findings = createFindings(about.policy);
   const [primary] = sources.folders;
   const target = image.writeBackTarget;
-  const [, kind, , path = ''] = /^(kustomization|helmvalues)(:([^]*))?$/.exec(target?.value ?? '') ?? [];
+  const [, kind, , path = ''] = /^(kustomization|helmvalues)(:(.*))?$/s.exec(target?.value ?? '') ?? [];
   const written =
     target && kind !== undefined ? resolveInside(primary?.value ?? '', path || defaults[kind] || '.') : undefined;
   if (target !== undefined && target.value !== '' && written === undefined) {
@@ -130,8 +130,8 @@ function isNamed(found: Located<string> | undefined): found is Located<string> {
 /** Helm's `a.b\.c[0]` is our `a["b.c"][0]`. */
 function toPath(helmPath: string): string | undefined {
   if (helmPath.length > 500) return undefined;
-  const path = helmPath.replace(/(?:^|\.)((?:[^.[\]"\\]|\\[^])+)/g, (whole, key: string) =>
-    key.includes('\\') ? `[${JSON.stringify(key.replace(/\\([^])/g, '$1'))}]` : whole,
+  const path = helmPath.replace(/(?:^|\.)((?:[^.[\]"\\]|\\.)+)/gs, (whole, key: string) =>
+    key.includes('\\') ? `[${JSON.stringify(key.replace(/\\(.)/gs, '$1'))}]` : whole,
   );
   return parsePath(path) === undefined ? undefined : path;
 }
