@@ -99,13 +99,13 @@ describe('tallyman check', { concurrency: 3 }, () => {
     const good = await check('good');
     assert.deepEqual(
       [good.code, good.stdout],
-      [0, `${world.git.url('good.git')}: 1 policies, 1 targets, 0 problems\n`],
+      [0, `${world.git.url('good.git')}: 1 policy, 1 target, 0 problems, 0 warnings\n`],
     );
     const bad = await check('bad');
     assert.equal(bad.code, 1);
     assert.match(
       bad.stdout,
-      /^bad\.yaml:8:21: Cannot use range ">=one": .* \[PolicyInvalid\] Write a range .*\n.*: 1 policies, 1 targets, 1 problems\n$/,
+      /^bad\.yaml:8:21: Cannot use range ">=one": .* \[PolicyInvalid\] Write a range .*\n.*: 1 policy, 1 target, 1 problem, 0 warnings\n$/,
     );
   });
 

@@ -1,6 +1,8 @@
 /** Runs the real program as a child process. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -27,10 +29,20 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 /** Longer than any of these runs takes; the process is killed then. */
 const maxRunMs = 30_000;
 
+/** The built program where it is newer than every source (it starts in half the time), else the sources. */
+const program = isBuilt() ? ['dist/main.js'] : ['--import', 'tsx', 'src/main.ts'];
+
+function isBuilt(): boolean {
+  const built = join(root, 'dist', 'main.js');
+  if (!existsSync(built)) return false;
+  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' });
+  return sources.every((file) => statSync(join(root, 'src', file)).mtimeMs < statSync(built).mtimeMs);
+}
+
 /** Starts `tallyman <args>` with nothing of this user's environment but `env`. */
 export function startProgram(args: readonly string[], env: Readonly<Record<string, string>>): Running {
   const { PATH = '', TMPDIR = '/tmp' } = process.env;
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', ...args], {
+  const child = spawn(process.execPath, [...program, ...args], {
     cwd: root,
     env: { PATH, TMPDIR, HOME: '/nonexistent', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
