@@ -23,7 +23,11 @@ export function applyPlan(files: Files, plan: Plan): AppliedPlan {
   const changed = new Map<string, Uint8Array>();
   const problems: Problem[] = [];
   const byFile = new Map<string, Edit[]>();
-  for (const edit of plan.edits) byFile.set(edit.file, [...(byFile.get(edit.file) ?? []), edit]);
+  for (const edit of plan.edits) {
+    const known = byFile.get(edit.file);
+    if (known === undefined) byFile.set(edit.file, [edit]);
+    else known.push(edit);
+  }
   for (const [file, edits] of byFile) {
     try {
       const bytes = applyToFile(file, files.get(file), edits);

@@ -32,7 +32,11 @@ export function planTargetEdits(files: Files, targets: readonly Target[], select
   const { changes, problems } = planTargets(targets, selections);
   const { settled, conflicts } = settleConflicts(changes);
   const byFile = new Map<string, ScalarChange[]>();
-  for (const change of settled) byFile.set(change.target.file, [...(byFile.get(change.target.file) ?? []), change]);
+  for (const change of settled) {
+    const known = byFile.get(change.target.file);
+    if (known === undefined) byFile.set(change.target.file, [change]);
+    else known.push(change);
+  }
   const edits = [...byFile]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([file, inFile]) => toEdits(file, files.get(file), inFile));
@@ -82,8 +86,8 @@ function toEdits(file: string, bytes: Uint8Array | undefined, changes: readonly 
       start: seenBytes,
       end: seenBytes + encoder.encode(oldText).length,
       oldText,
-      newText: quoteScalar(value, scalar),
-      value,
+      newText: quoteScalar(scalar.prefix + value, scalar),
+      value: scalar.prefix + value,
       fileBytes: bytes.length,
       update,
       line: scalar.line,

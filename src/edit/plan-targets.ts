@@ -5,7 +5,14 @@ import type { Policy } from '../policy/policy.ts';
 import { isUpgrade } from '../select/select-tag.ts';
 import type { Selection } from '../select/selection.ts';
 import type { SiteScalar } from '../target/site.ts';
-import { type CurrentVersion, findScalar, formatVersion, readCurrent, type Target } from '../target/target.ts';
+import {
+  type CurrentVersion,
+  findScalar,
+  formatVersion,
+  isPlaceholder,
+  readCurrent,
+  type Target,
+} from '../target/target.ts';
 import type { Update } from './plan.ts';
 
 /** A new value for one scalar of a target. */
@@ -31,8 +38,11 @@ export function planTargets(
   selections: readonly Selection[],
 ): { changes: readonly ScalarChange[]; problems: readonly Problem[] } {
   const byPolicy = new Map<string, Selection[]>();
-  for (const selection of selections)
-    byPolicy.set(selection.policy, [...(byPolicy.get(selection.policy) ?? []), selection]);
+  for (const selection of selections) {
+    const known = byPolicy.get(selection.policy);
+    if (known === undefined) byPolicy.set(selection.policy, [selection]);
+    else known.push(selection);
+  }
   const changes: ScalarChange[] = [];
   const problems: Problem[] = [];
   for (const target of targets) {
@@ -84,14 +94,24 @@ function planTarget(target: Target, selection: Selection, current: CurrentVersio
     .filter((change) => change.value !== change.scalar.value);
 }
 
-/** A digest that stands beside a tag always moves with it; inside a reference the policy's pin decides. */
-function wantsDigest({ policy, site }: Target, current: CurrentVersion): boolean {
+/**
+ * A digest that stands beside a tag always moves with it; an empty one only where a person named the place or the policy
+ * pins digests. Inside a reference the policy's pin decides.
+ */
+function wantsDigest(target: Target, current: CurrentVersion): boolean {
+  const { policy, site } = target;
   if (policy.select.kind === 'digest') return true;
   const own = findScalar(site, 'digest');
-  if (own !== undefined && (own.value !== '' || site.kind !== 'workload' || policy.pin === 'digest')) return true;
+  if (own !== undefined && fillsDigest(target, own)) return true;
   const canHold =
     findScalar(site, 'reference') !== undefined || (findScalar(site, 'tag')?.value.includes('@') ?? false);
   return canHold && (policy.pin === 'digest' || (policy.pin === 'keep' && hasDigest(site.scalars, current)));
+}
+
+/** Whether a digest is written there: not into an empty value that only structure found, unless the policy says so. */
+function fillsDigest({ policy, site }: Target, own: SiteScalar): boolean {
+  const named = site.kind === 'marker' || site.kind === 'explicit';
+  return named || !isPlaceholder(own.value) || policy.pin === 'digest' || policy.select.kind === 'digest';
 }
 
 /** Also a digest of another image that stands there now, and one too short to be one. */
@@ -99,7 +119,8 @@ function hasDigest(scalars: readonly SiteScalar[], current: CurrentVersion): boo
   return current.digest !== undefined || scalars.some((scalar) => scalar.value.includes('@'));
 }
 
-function formatPart({ policy, site }: Target, scalar: SiteScalar, wanted: Wanted): string {
+function formatPart(target: Target, scalar: SiteScalar, wanted: Wanted): string {
+  const { policy, site } = target;
   const atDigest = wanted.digest === undefined ? '' : `@${wanted.digest}`;
   switch (scalar.part) {
     case 'reference':
@@ -112,7 +133,7 @@ function formatPart({ policy, site }: Target, scalar: SiteScalar, wanted: Wanted
       return holdsDigest ? `${wanted.tag}${atDigest}` : wanted.tag;
     }
     case 'digest':
-      return wanted.digest ?? scalar.value;
+      return fillsDigest(target, scalar) ? (wanted.digest ?? scalar.value) : scalar.value;
   }
 }
 

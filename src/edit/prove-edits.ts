@@ -1,8 +1,9 @@
 /** The proof that edits changed what they were meant to change and nothing else, by reading the text before and after. */
-import { isAlias, isCollection, isMap, isPair, isScalar, type Node } from 'yaml';
+import { isAlias, isCollection, isMap, isPair, isScalar, type Scalar } from 'yaml';
 import { TallymanError } from '../error/tallyman-error.ts';
+import { findBlockText } from '../yaml/block-text.ts';
 import { readYaml, type YamlFile } from '../yaml/read-yaml.ts';
-import { styleOf } from '../yaml/walk-scalars.ts';
+import { startOf, styleOf } from '../yaml/scalar-source.ts';
 import type { Edit } from './plan.ts';
 import { readsAsOtherType } from './quote-scalar.ts';
 
@@ -12,36 +13,90 @@ interface Trace {
   readonly shape: string;
   readonly value: unknown;
   readonly start: number;
-  readonly plain: boolean;
+  readonly scalar: Scalar.Parsed | undefined;
 }
 
-/** Throws `EditRefused` unless both texts are valid YAML with the same nodes, of which exactly the edited ones differ and hold the planned strings. */
+/** An edit by its place in the text that is looked at, in UTF-16 units. */
+interface PlacedEdit {
+  readonly start: number;
+  readonly end: number;
+  readonly edit: Edit;
+}
+
+/** What is compared: two texts, and the edits that lie between them in the order of the text. */
+interface Comparison {
+  readonly before: string;
+  readonly after: string;
+  readonly edits: readonly PlacedEdit[];
+  /** Whether the texts stand in a block scalar themselves: then no edit may lie in a block scalar of theirs. */
+  readonly inBlock: boolean;
+}
+
+/**
+ * Throws `EditRefused` unless both texts are valid YAML with the same nodes, of which exactly the edited ones differ and hold
+ * the planned strings. A block scalar with edits inside must hold its old text with just these, and that text is proved too.
+ */
 export function proveEdits(
   file: string,
   { before, after, edits }: { before: string; after: string; edits: readonly Edit[] },
 ): void {
+  proveTexts(file, { before, after, edits: placeEdits(before, edits), inBlock: false });
+}
+
+function proveTexts(file: string, comparison: Comparison): void {
+  const { before, edits, inBlock } = comparison;
   const old = traceFile(before, file, 'before the edit');
-  const fresh = traceFile(after, file, 'after the edit');
+  const fresh = traceFile(comparison.after, file, 'after the edit');
   if (old.length !== fresh.length)
     throw refuse(file, `the edit would change the number of nodes from ${old.length} to ${fresh.length}`);
-  const planned = placeEdits(before, edits);
+  const byStart = new Map(edits.map((placed) => [placed.start, placed]));
   let proved = 0;
   for (const [index, was] of old.entries()) {
     const is = fresh[index];
-    const edit = planned.get(was.start);
     if (is === undefined || was.shape !== is.shape) throw refuse(file, 'the edit would change the structure around it');
-    if (edit !== undefined && was.shape.startsWith('scalar')) {
-      proveValue(file, edit, is);
+    const placed = byStart.get(was.start);
+    if (placed !== undefined && was.scalar !== undefined) {
+      proveValue(file, placed.edit, is);
       proved += 1;
     } else if (!Object.is(was.value, is.value)) {
-      throw refuse(file, 'the edit would change a value beside the planned one');
+      if (inBlock) throw refuse(file, besideFault);
+      proved += proveBlock(file, { was, is, comparison });
     }
   }
   if (proved !== edits.length) throw refuse(file, 'an edit is not at the place of a value');
 }
 
+const besideFault = 'the edit would change a value beside the planned one';
+
+/** Proves the text of a block scalar in which edits lie; the number of these. */
+function proveBlock(file: string, { was, is, comparison }: { was: Trace; is: Trace; comparison: Comparison }): number {
+  const block = was.scalar === undefined ? undefined : findBlockText(comparison.before, was.scalar);
+  const end = was.scalar?.range[1] ?? 0;
+  const inside = comparison.edits.filter((placed) => placed.start > was.start && placed.end <= end);
+  if (block === undefined || inside.length === 0 || typeof is.value !== 'string') throw refuse(file, besideFault);
+  const edits = inside.map((placed): PlacedEdit => {
+    const start = block.innerOf(placed.start);
+    if (start === undefined) throw refuse(file, 'an edit is not inside the text of its block scalar');
+    return { start, end: start + placed.end - placed.start, edit: placed.edit };
+  });
+  if (is.value !== spliceText(block.text, edits)) throw refuse(file, besideFault);
+  proveTexts(file, { before: block.text, after: is.value, edits, inBlock: true });
+  return edits.length;
+}
+
+function spliceText(text: string, edits: readonly PlacedEdit[]): string {
+  const parts: string[] = [];
+  let position = 0;
+  for (const { start, end, edit } of edits) {
+    parts.push(text.slice(position, start), edit.newText);
+    position = end;
+  }
+  return parts.join('') + text.slice(position);
+}
+
 function proveValue(file: string, edit: Edit, is: Trace): void {
-  const string = typeof is.value === 'string' && !(is.plain && readsAsOtherType(is.value));
+  const plain = is.scalar !== undefined && styleOf(is.scalar) === 'plain';
+  const string = typeof is.value === 'string' && !(plain && readsAsOtherType(is.value));
   if (string && is.value === edit.value) return;
   throw refuse(
     file,
@@ -53,47 +108,49 @@ function traceFile(text: string, file: string, when: string): Trace[] {
   const parsed: YamlFile = readYaml(text, file);
   const [first] = parsed.problems;
   if (first !== undefined) throw refuse(file, `it is not valid YAML ${when} (line ${first.place?.line})`);
-  return parsed.documents.flatMap((document) => traceNodes(document.contents));
+  return parsed.documents.flatMap((document) => traceNodes(document.contents, text));
 }
 
-function traceNodes(root: unknown): Trace[] {
+function traceNodes(root: unknown, text: string): Trace[] {
   const traces: Trace[] = [];
   const stack: unknown[] = [root];
   while (stack.length > 0) {
     const node = stack.pop();
     if (isPair(node)) stack.push(node.value, node.key);
     else {
-      traces.push(traceNode(node));
+      traces.push(traceNode(node, text));
       if (isCollection(node)) for (const item of [...node.items].reverse()) stack.push(item);
     }
   }
   return traces;
 }
 
-function traceNode(node: unknown): Trace {
-  const start = (node as Node | null)?.range?.[0] ?? -1;
-  if (isAlias(node)) return { shape: `alias ${node.source}`, value: undefined, start, plain: false };
+function traceNode(node: unknown, text: string): Trace {
+  const none = { value: undefined, start: -1, scalar: undefined };
+  if (isAlias(node)) return { ...none, shape: `alias ${node.source}` };
   if (isCollection(node)) {
     const shape = `${isMap(node) ? 'map' : 'seq'} ${node.flow === true} ${node.anchor} ${node.tag}`;
-    return { shape, value: node.items.length, start, plain: false };
+    return { ...none, shape, value: node.items.length };
   }
-  if (!isScalar(node)) return { shape: 'nothing', value: undefined, start, plain: false };
-  const plain = styleOf(node as Parameters<typeof styleOf>[0]) === 'plain';
-  return { shape: `scalar ${node.anchor} ${node.tag}`, value: node.value, start, plain };
+  if (!isScalar(node)) return { ...none, shape: 'nothing' };
+  const scalar = node as Scalar.Parsed;
+  const shape = `scalar ${scalar.anchor} ${scalar.tag}`;
+  return { shape, value: scalar.value, start: startOf(scalar, text), scalar };
 }
 
-/** The edits by where they start in UTF-16 units: how the nodes of the text before are counted. */
-function placeEdits(text: string, edits: readonly Edit[]): ReadonlyMap<number, Edit> {
+/** The edits by their place in UTF-16 units, which is how the nodes of a text are counted. */
+function placeEdits(text: string, edits: readonly Edit[]): PlacedEdit[] {
   const bytes = new TextEncoder().encode(text);
-  const placed = new Map<number, Edit>();
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   let chars = 0;
   let position = 0;
-  for (const edit of [...edits].sort((a, b) => a.start - b.start)) {
-    chars += new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(position, edit.start)).length;
-    position = edit.start;
-    placed.set(chars, edit);
-  }
-  return placed;
+  return [...edits]
+    .sort((a, b) => a.start - b.start)
+    .map((edit) => {
+      chars += decoder.decode(bytes.subarray(position, edit.start)).length;
+      position = edit.start;
+      return { start: chars, end: chars + edit.oldText.length, edit };
+    });
 }
 
 function refuse(file: string, found: string): TallymanError {

@@ -3,11 +3,12 @@ import { createProblem, type Problem } from '../error/problem.ts';
 import { TallymanError } from '../error/tallyman-error.ts';
 import type { ExplicitTarget, Policy } from '../policy/policy.ts';
 import { decodeText } from '../yaml/decode-text.ts';
-import { parsePath } from '../yaml/parse-path.ts';
+import { type PathStep, parsePath } from '../yaml/parse-path.ts';
 import { readYaml } from '../yaml/read-yaml.ts';
+import type { PathLink } from '../yaml/walk-nodes.ts';
 import type { FileSites } from './find-sites.ts';
 import { groupParts, type NamedPart } from './group-parts.ts';
-import { createYamlView, type YamlView } from './yaml-view.ts';
+import { createYamlView, describeUnwritable, type YamlView } from './yaml-view.ts';
 
 /** Files that policies name, to be handed to `findExplicitSites`. */
 export function listExplicitFiles(policies: readonly Policy[]): ReadonlySet<string> {
@@ -47,9 +48,7 @@ function openView(bytes: Uint8Array | undefined, file: string): YamlView {
 
 function findValue(view: YamlView, { file, path }: ExplicitTarget): YamlView['scalars'][number] {
   const steps = parsePath(path) ?? [];
-  const found = view.scalars.filter(
-    (scalar) => scalar.path.length === steps.length && steps.every((step, index) => scalar.path[index] === step),
-  );
+  const found = view.scalars.filter(({ link }) => standsAt(link, steps));
   const [value] = found;
   if (value === undefined) throw missing(`${file} ${path}`, 'there is no single value at that path, one was wanted');
   if (found.length > 1)
@@ -57,9 +56,18 @@ function findValue(view: YamlView, { file, path }: ExplicitTarget): YamlView['sc
       `${file} ${path}`,
       `${found.length} values have that path (documents or keys that stand twice), one was wanted`,
     );
-  if (value.node.type === 'BLOCK_LITERAL' || value.node.type === 'BLOCK_FOLDED')
-    throw missing(`${file} ${path}`, 'it is a block scalar, a value on one line was wanted');
+  const fault = describeUnwritable(view, value);
+  if (fault !== undefined) throw missing(`${file} ${path}`, fault);
   return value;
+}
+
+function standsAt(link: PathLink | undefined, steps: readonly PathStep[]): boolean {
+  let at = link;
+  for (let index = steps.length - 1; index >= 0; index -= 1) {
+    if (at === undefined || at.step !== steps[index]) return false;
+    at = at.up;
+  }
+  return at === undefined;
 }
 
 function missing(place: string, found: string): TallymanError {

@@ -1,9 +1,9 @@
 import { createProblem, type Problem } from '../error/problem.ts';
-import { markerNeedle } from '../yaml/scan-lexemes.ts';
+import { styleOf } from '../yaml/scalar-source.ts';
 import { groupParts, type NamedPart } from './group-parts.ts';
 import { type Marker, parseMarker } from './marker.ts';
 import type { Part, Site } from './site.ts';
-import type { ViewScalar, YamlView } from './yaml-view.ts';
+import { describeUnwritable, toOuterStart, type ViewScalar, type YamlView } from './yaml-view.ts';
 
 /** Keys under which each part usually stands: settle which value of a one-line `{…}` a marker behind it means. */
 const usualKeys: Readonly<Record<Part, readonly string[]>> = {
@@ -13,58 +13,92 @@ const usualKeys: Readonly<Record<Part, readonly string[]>> = {
   digest: ['digest'],
 };
 
+/** What the markers of a text say. */
+export interface MarkerFindings {
+  readonly sites: readonly Site[];
+  readonly problems: readonly Problem[];
+  /** Where values start that share a line with a marker which cannot be followed: what is meant is unclear, so they stay. */
+  readonly unclear: readonly number[];
+}
+
+/** Why a marker cannot be followed, and what to do where the usual remedy does not fit. */
+interface Fault {
+  readonly fault: string;
+  readonly remedy?: string;
+}
+
+/** What stands on each line beside the scalars that the lexer names: values without text, and aliases. */
+interface LineFacts {
+  readonly empty: ReadonlyMap<number, readonly ViewScalar[]>;
+  readonly aliases: ReadonlyMap<number, string>;
+}
+
 /**
  * The sites that markers claim, one for each map and policy (so that a marked tag and a marked digest side by side are one
  * unit), and a problem for each marker that cannot be followed: none is passed over in silence.
  */
-export function findMarkers(view: YamlView, file: string): { sites: readonly Site[]; problems: readonly Problem[] } {
+export function findMarkers(view: YamlView, file: string): MarkerFindings {
   const problems: Problem[] = [];
   const named: NamedPart[] = [];
-  const report = (offset: number, fault: string) => {
-    const place = { file, ...view.file.placeOf(offset) };
-    problems.push(createProblem('MarkerInvalid', `Cannot follow the image policy marker: ${fault}`, { place }));
-  };
+  const unclear: number[] = [];
+  if (view.file.comments.length === 0) return { sites: [], problems, unclear };
+  const facts = readLines(view);
   for (const comment of view.file.comments) {
+    const { line, column } = view.file.placeOf(comment.offset);
     const marker = parseMarker(comment.text);
-    if ('fault' in marker) {
-      report(comment.offset, marker.fault);
-      continue;
-    }
-    const bound = bindMarker(view, marker, comment.scalarOffsets);
-    if (typeof bound === 'string') {
-      report(comment.offset, bound);
-      continue;
-    }
-    named.push({ ...marker, scalar: bound });
+    const onLine = [
+      ...comment.scalarOffsets.flatMap((offset) => view.byOffset.get(offset) ?? []),
+      ...(facts.empty.get(line) ?? []),
+    ];
+    const bound: NamedPart | Fault =
+      'fault' in marker ? marker : bindMarker(view, { marker, onLine, alias: facts.aliases.get(line) });
+    if ('fault' in bound) {
+      const message = `Cannot follow the image policy marker: ${bound.fault}`;
+      problems.push(createProblem('MarkerInvalid', message, { place: { file, line, column }, remedy: bound.remedy }));
+      for (const scalar of onLine) unclear.push(toOuterStart(view, scalar));
+    } else named.push(bound);
   }
+  return { sites: groupParts(view, 'marker', named), problems, unclear };
+}
+
+function readLines(view: YamlView): LineFacts {
+  const empty = new Map<number, ViewScalar[]>();
   for (const scalar of view.scalars) {
-    const inside = isBlock(scalar) ? scalar.value.indexOf(markerNeedle) : -1;
-    if (inside !== -1) report(scalar.node.range[0], 'it stands inside a block scalar, where YAML has no comments');
+    if (styleOf(scalar.node) !== 'empty') continue;
+    const { line } = view.file.placeOf(scalar.node.range[0]);
+    const known = empty.get(line);
+    if (known === undefined) empty.set(line, [scalar]);
+    else known.push(scalar);
   }
-  return { sites: groupParts(view, 'marker', named), problems };
+  const aliases = new Map(view.aliases.map((node) => [view.file.placeOf(node.range[0]).line, node.source]));
+  return { empty, aliases };
 }
 
 /** The scalar that the marker is about, or why there is none. */
-function bindMarker(view: YamlView, marker: Marker, offsets: readonly number[]): ViewScalar | string {
-  const onLine = offsets.flatMap((offset) => view.byOffset.get(offset) ?? []);
-  const last = onLine.at(-1);
-  if (last === undefined) return 'there is no value before it on its line';
-  const chosen = onLine.length === 1 ? last : chooseInFlow(onLine, marker.part);
-  if (chosen === undefined)
-    return `several values stand before it on its line, and none is the one "${usualKeys[marker.part].join('" or "')}"`;
-  if (isBlock(chosen)) return 'its value is a block scalar; a value on one line was wanted';
-  if (view.file.text.slice(chosen.node.range[0], chosen.node.range[1]).includes('\n')) {
-    return 'its value spans several lines; a value on one line was wanted';
+function bindMarker(
+  view: YamlView,
+  { marker, onLine, alias }: { marker: Marker; onLine: readonly ViewScalar[]; alias: string | undefined },
+): NamedPart | Fault {
+  const [first] = onLine;
+  if (first === undefined) return describeNothing(alias);
+  const single = onLine.length === 1 && alias === undefined;
+  const chosen = single ? first : chooseInFlow(onLine, marker.part);
+  if (chosen === undefined) {
+    const keys = usualKeys[marker.part].join('" or "');
+    return { fault: `several values stand before it on its line, and none is the one "${keys}"` };
   }
-  return chosen;
+  const fault = describeUnwritable(view, chosen);
+  return fault === undefined ? { ...marker, scalar: chosen } : { fault };
+}
+
+function describeNothing(alias: string | undefined): Fault {
+  if (alias === undefined) return { fault: 'there is no value before it on its line' };
+  const remedy = `Put the marker behind the value with the anchor "&${alias}".`;
+  return { fault: `its value is the alias "*${alias}", a value of its own was wanted`, remedy };
 }
 
 /** Of several values on a line: the only one that stands under a usual key of the part. */
 function chooseInFlow(onLine: readonly ViewScalar[], part: Part): ViewScalar | undefined {
-  const named = onLine.filter((scalar) => usualKeys[part].includes(String(scalar.path.at(-1))));
+  const named = onLine.filter((scalar) => usualKeys[part].includes(String(scalar.link?.step)));
   return named.length === 1 ? named[0] : undefined;
-}
-
-function isBlock(scalar: ViewScalar): boolean {
-  return scalar.node.type === 'BLOCK_LITERAL' || scalar.node.type === 'BLOCK_FOLDED';
 }

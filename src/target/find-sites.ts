@@ -3,9 +3,14 @@ import { type Problem, toProblem } from '../error/problem.ts';
 import { decodeText } from '../yaml/decode-text.ts';
 import { readYaml } from '../yaml/read-yaml.ts';
 import { markerNeedle } from '../yaml/scan-lexemes.ts';
+import { findArgocd } from './find-argocd.ts';
+import { findHelmValues } from './find-helm-values.ts';
+import { findKustomize } from './find-kustomize.ts';
 import { findMarkers } from './find-markers.ts';
 import { findWorkloads } from './find-workloads.ts';
+import { openBlocks } from './open-blocks.ts';
 import type { Site, TargetKind } from './site.ts';
+import { createWatchCheck } from './watching-objects.ts';
 import { createYamlView, type YamlView } from './yaml-view.ts';
 
 /** What a file holds for any policy. */
@@ -18,13 +23,18 @@ export interface FileSites {
 interface Finding {
   readonly sites: readonly Site[];
   readonly problems?: readonly Problem[];
+  readonly unclear?: readonly number[];
 }
 
 /** A place where versions are written is one file and one row here. */
 const finders: Readonly<Record<TargetKind, (view: YamlView, file: string) => Finding>> = {
   marker: findMarkers,
+  helm: (view) => ({ sites: findHelmValues(view) }),
+  kustomize: (view) => ({ sites: findKustomize(view) }),
+  argocd: (view) => ({ sites: findArgocd(view) }),
   workload: (view) => ({ sites: findWorkloads(view) }),
 };
+const { marker: markerFinder, ...structureFinders } = finders;
 
 /**
  * All sites of one file's bytes, markers first. A file that cannot be read has none (not YAML throughout, such as a Helm
@@ -35,15 +45,32 @@ export function findSites(bytes: Uint8Array, file: string): FileSites {
   try {
     const yaml = readYaml(decodeText(bytes, file), file);
     if (yaml.problems.length > 0) return { sites: [], problems: isMarked() ? yaml.problems : [] };
-    const view = createYamlView(yaml);
-    const findings = Object.values(finders).map((find) => find(view, file));
-    return {
-      sites: findings.flatMap((finding) => finding.sites),
-      problems: findings.flatMap((finding) => finding.problems ?? []),
-    };
+    return findInViews(createYamlView(yaml), file);
   } catch (error) {
     return { sites: [], problems: isMarked() ? [toProblem(error, { place: { file } })] : [] };
   }
+}
+
+/** The sites of a file's own text and of YAML in its block scalars. Structure leaves alone what stands beside an unclear marker. */
+function findInViews(view: YamlView, file: string): FileSites {
+  const isWatching = createWatchCheck(view);
+  const { blocks, problems } = openBlocks(view, file, (scalar) => !isWatching(scalar));
+  const inBlocks = blocks.map((block) => block.view);
+  const marked = [view, ...inBlocks].map((each) => markerFinder(each, file));
+  const unclear = new Set(marked.flatMap((finding) => finding.unclear ?? []));
+  const running = {
+    ...view,
+    scalars: view.scalars.filter((scalar) => !isWatching(scalar)),
+    maps: view.maps.filter((map) => !isWatching(map)),
+  };
+  const structured = [running, ...blocks.filter((block) => block.structure).map((block) => block.view)];
+  const structure = structured
+    .flatMap((each) => Object.values(structureFinders).flatMap((find) => find(each, file).sites))
+    .filter((site) => !site.scalars.some((scalar) => unclear.has(scalar.start)));
+  return {
+    sites: [...marked.flatMap((finding) => finding.sites), ...structure],
+    problems: [...marked.flatMap((finding) => finding.problems ?? []), ...problems],
+  };
 }
 
 /** The sites of both, file by file, those of `first` first. */

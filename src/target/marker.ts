@@ -1,3 +1,4 @@
+import { markerNeedle } from '../yaml/scan-lexemes.ts';
 import type { Part } from './site.ts';
 
 /** What a marker says. `{ policy: 'shop/web', part: 'tag' }` */
@@ -16,6 +17,8 @@ const valuePattern = /^([a-z0-9](?:[-a-z0-9.]*[a-z0-9])?):([a-z0-9](?:[-a-z0-9.]
  * `{"$imagepolicy": "<namespace>:<name>[:tag|:name|:digest]"}`.
  */
 export function parseMarker(comment: string): Marker | { readonly fault: string } {
+  if (comment.indexOf(markerNeedle) !== comment.lastIndexOf(markerNeedle))
+    return { fault: 'several markers stand in one comment, one was wanted' };
   const value = markerPattern.exec(comment.slice(0, maxCommentChars))?.[1];
   if (value === undefined) return { fault: 'it is not of the form {"$imagepolicy": "<namespace>:<policy>"}' };
   const match = valuePattern.exec(value);

@@ -21,8 +21,8 @@ interface Located {
 /**
  * Places that the policy names itself always count. Of the others markers come first: a policy that any marker names has no
  * structural targets, and a place that is marked or named for one policy is no structural target of another. Markers count
- * within `write.paths` where a person wrote them, else anywhere; structure always within the paths. `broken` holds the keys
- * of policies that exist but cannot be used.
+ * within `write.paths` where a person wrote them, else anywhere; structure always within the paths. A scalar is in one target
+ * of a policy only, that of the first site that has it. `broken` holds the keys of policies that exist but cannot be used.
  */
 export function matchTargets(
   sites: ReadonlyMap<string, FileSites>,
@@ -44,10 +44,27 @@ export function matchTargets(
     else if (policy !== undefined) targets.push({ policy, file, site });
   }
   const withMarkers = new Set(targets.filter(({ site }) => site.kind === 'marker').map((target) => target.policy));
-  targets.push(...matchStructure(located, policies, { within, claimed, withMarkers }));
-  const found = new Set(targets.map((target) => target.policy));
+  const structural = matchStructure(located, policies, { within, claimed, withMarkers });
+  const all = dropOverlaps([...targets.sort(byRank), ...structural]);
+  const found = new Set(all.map((target) => target.policy));
   problems.push(...policies.filter((policy) => !found.has(policy) && !policy.suspend).map(describeMissing));
-  return { targets, problems };
+  return { targets: all, problems };
+}
+
+/** What the policy itself names before what markers name. */
+function byRank(a: Target, b: Target): number {
+  return Number(b.site.kind === 'explicit') - Number(a.site.kind === 'explicit');
+}
+
+/** The targets without those that share a scalar with an earlier one of the same policy. */
+function dropOverlaps(targets: readonly Target[]): readonly Target[] {
+  const taken = new Set<string>();
+  return targets.filter(({ policy, file, site }) => {
+    const places = placesOf({ file, site }).map((place) => `${policy.key} ${place}`);
+    if (places.some((place) => taken.has(place))) return false;
+    for (const place of places) taken.add(place);
+    return true;
+  });
 }
 
 type PathCheck = (policy: Policy, file: string) => boolean;

@@ -1,5 +1,5 @@
 import type { ImageRepository } from '../image/reference.ts';
-import type { ScalarStyle } from '../yaml/walk-scalars.ts';
+import type { ScalarStyle } from '../yaml/scalar-source.ts';
 
 /**
  * What a scalar carries. `reference`: name and version together (`ghcr.io/acme/web:1.4.2`), the others one part alone.
@@ -12,6 +12,8 @@ export interface SiteScalar {
   /** Range in the text, in UTF-16 units, quotes included. */
   readonly start: number;
   readonly end: number;
+  /** Text before `value` in the same scalar, which stays: `old=` of an image override, else empty. */
+  readonly prefix: string;
   readonly value: string;
   readonly style: ScalarStyle;
   /** Inside `{…}` or `[…]`, where fewer characters may stand unquoted. */
@@ -19,7 +21,7 @@ export interface SiteScalar {
   /** From 1. */
   readonly line: number;
   readonly column: number;
-  /** `spec.containers[0].image`, preceded by `#1:` in the file's second document and so on. */
+  /** `spec.containers[0].image`, preceded by `#1:` in the file's second document and so on; `spec.values|image.tag` inside a block scalar. */
   readonly path: string;
 }
 
@@ -36,6 +38,6 @@ export interface Site {
 }
 
 /** Ways of finding where versions are written: one file and one row of the table in find-sites.ts each. */
-export type TargetKind = 'marker' | 'workload';
+export type TargetKind = 'marker' | 'helm' | 'kustomize' | 'argocd' | 'workload';
 /** `explicit`: named in the policy itself, by file and path. */
 export type SiteKind = TargetKind | 'explicit';

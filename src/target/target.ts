@@ -44,7 +44,12 @@ function readPart(site: Site, part: Part): string | undefined {
 
 /** An empty value, or YAML's words for nothing, is no version. */
 function orUndefined(text: string | undefined): string | undefined {
-  return text === undefined || /^(?:|~|null|Null|NULL)$/.test(text) ? undefined : text;
+  return text === undefined || isPlaceholder(text) ? undefined : text;
+}
+
+/** Whether a value is empty or YAML's word for nothing. */
+export function isPlaceholder(text: string): boolean {
+  return /^(?:|~|null|Null|NULL)$/.test(text);
 }
 
 /** `web.yaml:12 spec.containers[0].image` */

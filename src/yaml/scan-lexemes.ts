@@ -15,6 +15,8 @@ interface LexemeScan {
   /** Where nesting first went past the limit; undefined where it never did. */
   readonly tooDeepAt: number | undefined;
   readonly comments: readonly MarkedComment[];
+  /** The whole text in pieces, the lexer's signs among them: what the parser goes on with. */
+  readonly lexemes: readonly string[];
 }
 
 /** Text that a marker comment must hold; shared with the byte filter. */
@@ -29,12 +31,14 @@ const scalarSign = '\u001f';
 /** One linear pass over the lexemes, which never fails: nesting depth and marker comments. */
 export function scanLexemes(text: string): LexemeScan {
   const comments: MarkedComment[] = [];
+  const lexemes: string[] = [];
   const depth = createDepthMeter();
   let offset = 0;
   let scalarOffsets: number[] = [];
   let scalarFollows = false;
   let tooDeepAt: number | undefined;
   for (const lexeme of new Lexer().lex(text)) {
+    lexemes.push(lexeme);
     if (lexeme === documentSign || lexeme === flowErrorSign) continue;
     if (lexeme === scalarSign) {
       scalarFollows = true;
@@ -52,7 +56,7 @@ export function scanLexemes(text: string): LexemeScan {
     scalarFollows = false;
     offset += lexeme.length;
   }
-  return { maxDepth, tooDeepAt, comments };
+  return { maxDepth, tooDeepAt, comments, lexemes };
 }
 
 /** Counts nesting: open flow collections, plus the columns at which block collections are open. */

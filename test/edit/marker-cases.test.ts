@@ -40,7 +40,7 @@ const decisions: Record<string, { changes?: [string, string]; reports?: string }
   'digest-pinned-old-ref': { reports: 'EditRefused' },
   'downgrade-is-applied': {},
   'block-scalar-value': { reports: 'MarkerInvalid' },
-  'marker-inside-block-scalar': { reports: 'MarkerInvalid' },
+  'marker-inside-block-scalar': { changes: ['app:1.0.0', 'app:1.2.0'] },
   'key-comment-mapping': { reports: 'MarkerInvalid' },
   'json-style-yaml': { changes: ['app:1.0.0', 'app:1.2.0'] },
 };

@@ -11,6 +11,7 @@ const others = [
   'true', 'False', 'yes', 'NO', 'on', 'Off', 'y', 'N', 'null', 'Null', '~',
   '1', '007', '0123', '1_000', '0x1F', '0X1f', '0o14', '0b11', '-5', '+5', '12345678901234567890',
   '1.10', '1.', '.5', '1e5', '12e3', '1E5', '5e12345', '1e400', '-1.5e-3', '1_0.5',
+  'e0', 'E12', 'e-5', '0x', '0x_', '0b_',
   '.inf', '-.INF', '.nan', '1:20', '190:20:30', '2024-01-02', '2024-1-2', '2024-01-02T10:00:00Z', '<<', '=',
 ]; // biome-ignore format: a table
 const strings = [
@@ -46,6 +47,14 @@ describe('quoteScalar', () => {
     assert.equal(quoteScalar("it's", { style: 'single', inFlow: false }), "'it''s'");
     assert.equal(quoteScalar('1.2.0', { style: 'double', inFlow: true }), '"1.2.0"');
   });
+
+  it('puts a blank before a value where none was, and quotes it the same way', () => {
+    assert.equal(quoteScalar('1.2.0', { style: 'empty', inFlow: false }), ' 1.2.0');
+    assert.equal(quoteScalar('1.10', { style: 'empty', inFlow: true }), ' "1.10"');
+  });
+
+  it('keeps an image override plain', () =>
+    assert.equal(quoteScalar('old=ghcr.io/acme/web:1.5.0', plain), 'old=ghcr.io/acme/web:1.5.0'));
 
   it('quotes an address in brackets, which would open a sequence', () => {
     assert.equal(quoteScalar('[::1]:5000/app:1.0.0', plain), '"[::1]:5000/app:1.0.0"');

@@ -2,16 +2,19 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decodeText, maxYamlBytes } from '../../src/yaml/decode-text.ts';
 import { readYaml } from '../../src/yaml/read-yaml.ts';
-import { formatPath, textOf, walkScalars } from '../../src/yaml/walk-scalars.ts';
+import { textOf } from '../../src/yaml/scalar-source.ts';
+import { formatPath, pathOf, type ScalarPlace, walkNodes } from '../../src/yaml/walk-nodes.ts';
 
 const values = (text: string) =>
-  readYaml(text, 'a.yaml').documents.flatMap((document) =>
-    [...walkScalars(document)].map(({ node, path }) => [
-      formatPath(path),
+  readYaml(text, 'a.yaml').documents.flatMap((document) => {
+    const found: ScalarPlace[] = [];
+    walkNodes(document, { scalar: (place) => found.push(place) });
+    return found.map(({ node, link }) => [
+      formatPath(pathOf(link)),
       textOf(node),
       text.slice(node.range[0], node.range[1]),
-    ]),
-  );
+    ]);
+  });
 
 describe('readYaml', () => {
   it('gives each value its source and place, behind a byte order mark and with CRLF too', () => {
