@@ -41,7 +41,7 @@ function translateClass(negated: boolean, set: string): string {
   const ranges = [...set.matchAll(range)].flatMap(([, from = '', to = from]) => {
     const [low, high] = [takeEscape(from), takeEscape(to)];
     const backwards = (low.codePointAt(0) ?? 0) > (high.codePointAt(0) ?? 0);
-    return backwards ? [] : [`${quote(low)}-${quote(high)}`];
+    return backwards ? [] : [low === high ? quoteInClass(low) : `${quoteInClass(low)}-${quoteInClass(high)}`];
   });
   if (ranges.length === 0) return negated ? '(?s:.)' : never;
   return `[${negated ? '^' : ''}${ranges.join('')}]`;
@@ -52,9 +52,12 @@ function takeEscape(text: string): string {
 }
 
 function quote(character: string): string {
-  return /[A-Za-z0-9_]/.test(character) || character > '\x7f'
-    ? character
-    : `\\x{${character.codePointAt(0)?.toString(16)}}`;
+  return character.replace(/[\\.+*?()|[\]{}^$]/, '\\$&');
+}
+
+/** In a class a dash has a meaning too. */
+function quoteInClass(character: string): string {
+  return character === '-' ? '\\-' : quote(character);
 }
 
 function invalid(glob: string, found: string): TallymanError {

@@ -50,7 +50,7 @@ export function readImageUpdater(fields: Fields): { pieces: readonly UpdaterPiec
   const count = findings.attempt(fields.placeOf(refsPath), () => fields.count(refsPath)) ?? 0;
   if (count === 0 && findings.problems.length === 0)
     findings.attempt(fields.placeOf(refsPath), () =>
-      refuse('spec.applicationRefs', 'it has no entries, at least one was wanted'),
+      refuse(fields, refsPath, 'it has no entries, at least one was wanted'),
     );
   if (count > maxRefs)
     findings.partial(
@@ -58,7 +58,7 @@ export function readImageUpdater(fields: Fields): { pieces: readonly UpdaterPiec
       `it has ${count} entries, only the first ${maxRefs} are read`,
     );
   const refs = Array.from({ length: Math.min(count, maxRefs) }, (_, index) => [...refsPath, index]).flatMap(
-    (path) => findings.attempt(fields.placeOf(path), () => readRef(fields, path, findings)) ?? [],
+    (path) => findings.attempt(fields.placeOf([...path, 'namePattern']), () => readRef(fields, path, findings)) ?? [],
   );
   return { pieces: [{ kind: 'updater', name, namespace, refs }], problems: findings.problems };
 }
@@ -71,15 +71,16 @@ function readRef(fields: Fields, path: FieldPath, findings: Findings): Applicati
   reportIdle(fields, path, findings);
   const images = [...path, 'images'];
   const count = fields.count(images);
-  if (count === 0)
-    refuse([...path, 'images'].join('.'), 'it has no entries, at least one image or useAnnotations: true was wanted');
+  if (count === 0) refuse(fields, images, 'it has no entries, at least one image or useAnnotations: true was wanted');
   if (count > maxImages)
     findings.partial(
       { field: images.join('.'), place: fields.placeOf(images, true) },
       `it has ${count} entries, only the first ${maxImages} are read`,
     );
   const rules = Array.from({ length: Math.min(count, maxImages) }, (_, index) => [...images, index]).flatMap(
-    (image) => findings.attempt(fields.placeOf(image), () => readImage(fields, image, { path, findings })) ?? [],
+    (image) =>
+      findings.attempt(fields.placeOf([...image, 'imageName']), () => readImage(fields, image, { path, findings })) ??
+      [],
   );
   const target = ['writeBackConfig', 'gitConfig', 'writeBackTarget'];
   const writeBackTarget = fields.text([...path, ...target]) ?? fields.text(['spec', ...target]);
@@ -91,7 +92,7 @@ function readImage(fields: Fields, image: FieldPath, ref: { path: FieldPath; fin
   reportIdle(fields, image, ref.findings);
   const named = fields.text([...image, 'imageName']);
   if (named === undefined || named.value === '')
-    return refuse([...image, 'imageName'].join('.'), 'it is missing, an image was wanted');
+    return refuse(fields, [...image, 'imageName'], 'it is missing, an image was wanted');
   // The alias has its own field, so an "=" in the name belongs to a constraint.
   const identifier = { ...named, value: parseImageIdentifier(`=${named.value}`) };
   const settings = [image, ref.path, ['spec']].map((path) => [...path, 'commonUpdateSettings']);
@@ -130,6 +131,7 @@ function reportIdle(fields: Fields, path: FieldPath, findings: Findings): void {
   say(['writeBackConfig', 'gitConfig', 'repository'], () => idle.repository);
 }
 
-function refuse(field: string, found: string): never {
-  throw new TallymanError('PolicyInvalid', `Cannot use field "${field}": ${found}`);
+function refuse(fields: Fields, path: FieldPath, found: string): never {
+  const message = `Cannot use field "${path.join('.')}": ${found}`;
+  throw new TallymanError('PolicyInvalid', message, { place: fields.placeOf(path) });
 }
