@@ -3,8 +3,9 @@
 import type { Problem } from '../../error/problem.ts';
 import { TallymanError } from '../../error/tallyman-error.ts';
 import { createFindings, type FieldPath, type Fields, type Findings, type Located, showText } from './argocd-fields.ts';
-import { parseImageIdentifier } from './argocd-identifier.ts';
+import { type ImageIdentifier, parseImageIdentifier } from './argocd-identifier.ts';
 import { type ImageRule, type ImageSettings, readImageRule } from './argocd-image.ts';
+import { formatImageKey } from './argocd-key.ts';
 
 /** Bytes that every annotation of the peer starts with. */
 export const annotationPrefix = 'argocd-image-updater.argoproj.io/';
@@ -16,6 +17,12 @@ export interface AnnotatedImages {
   readonly list: Located<string> | undefined;
   readonly writeBackTarget: Located<string> | undefined;
   readonly problems: readonly Problem[];
+}
+
+/** The application, as far as the names of its policies need it. */
+interface Owner {
+  readonly namespace: string | undefined;
+  readonly name: string;
 }
 
 const maxImages = 200;
@@ -31,8 +38,8 @@ const ofImage = [
 ];
 
 /** The images that the annotations list, and a problem for each that cannot be used and for each annotation that does nothing here. */
-export function readAnnotations(fields: Fields, policy: string): AnnotatedImages {
-  const findings = createFindings(policy);
+export function readAnnotations(fields: Fields, application: Owner): AnnotatedImages {
+  const findings = createFindings();
   const read = (name: string): Located<string> | undefined =>
     findings.attempt(fields.placeOf([]), () => fields.text(annotation(name)));
   const list = read('image-list');
@@ -51,13 +58,13 @@ export function readAnnotations(fields: Fields, policy: string): AnnotatedImages
     .filter((item) => item !== '');
   if (items.length > maxImages)
     findings.partial(list, `it lists ${items.length} images, only the first ${maxImages} are read`);
-  const rules = items
-    .slice(0, maxImages)
-    .flatMap((text) => findings.attempt(list.place, () => readImage(fields, { ...list, value: text }, findings)) ?? []);
-  const aliases = items.map((text) => findAlias(text)).filter((alias) => alias !== '');
+  const images = items.slice(0, maxImages).map((value) => readImage(fields, { ...list, value }, application));
+  const aliases = items.map((text) => findIdentifier(text)?.alias ?? '').filter((alias) => alias !== '');
   reportUnknown(fields, { names, aliases }, findings);
   reportIdle(fields, names, findings);
-  return { rules, list, writeBackTarget: read('write-back-target'), problems: findings.problems };
+  const writeBackTarget = read('write-back-target');
+  const problems = [...images, findings].flatMap((found) => found.problems);
+  return { rules: images.flatMap(({ rule }) => rule ?? []), list, writeBackTarget, problems };
 }
 
 function annotation(name: string): FieldPath {
@@ -68,9 +75,16 @@ function keyOf(fields: Fields, name: string): { field: string; place: Located<st
   return { field: `${annotationPrefix}${name}`.slice(0, 200), place: fields.placeOf(annotation(name), true) };
 }
 
-function readImage(fields: Fields, item: Located<string>, findings: Findings): ImageRule {
-  const identifier = { ...item, value: parseImageIdentifier(item.value) };
-  return readImageRule(readSettings(fields, identifier), findings);
+/** The rule of one image, with the problems that concern its policy. */
+function readImage(fields: Fields, item: Located<string>, application: Owner) {
+  const parsed = findIdentifier(item.value);
+  const name = parsed && (parsed.alias || parsed.name.split('/').at(-1));
+  const findings = createFindings(name === undefined ? undefined : formatImageKey(application, name));
+  const rule = findings.attempt(item.place, () => {
+    const identifier = { ...item, value: parseImageIdentifier(item.value) };
+    return readImageRule(readSettings(fields, identifier), findings);
+  });
+  return { rule, problems: findings.problems };
 }
 
 /** Settings of the image's alias, or else of the application; without an alias there are only the latter. */
@@ -98,11 +112,11 @@ function toKey(alias: string): string {
   return alias.replaceAll('/', '_');
 }
 
-function findAlias(text: string): string {
+function findIdentifier(text: string): ImageIdentifier | undefined {
   try {
-    return parseImageIdentifier(text).alias;
+    return parseImageIdentifier(text);
   } catch (error) {
-    if (error instanceof TallymanError) return '';
+    if (error instanceof TallymanError) return undefined;
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 /** Argo CD's Applications: what is deployed from where, and the images that annotations name. */
 import type { Problem } from '../../error/problem.ts';
 import { type Place, TallymanError } from '../../error/tallyman-error.ts';
-import { type AnnotatedImages, annotationPrefix, readAnnotations } from './argocd-annotations.ts';
+import { annotationPrefix, readAnnotations } from './argocd-annotations.ts';
 import { createFindings, type FieldPath, type Fields, type Located, showText } from './argocd-fields.ts';
 import type { ImageRule } from './argocd-image.ts';
 import { type ApplicationSources, readSources } from './argocd-places.ts';
@@ -18,6 +18,8 @@ export interface ApplicationPiece {
   readonly rules: readonly ImageRule[];
   readonly list: Located<string> | undefined;
   readonly writeBackTarget: Located<string> | undefined;
+  /** Of its sources and labels: they matter where the Application has policies. */
+  readonly problems: readonly Problem[];
   readonly source: Place;
 }
 
@@ -27,9 +29,6 @@ interface ApplicationFindings {
 }
 
 const dnsName = /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/;
-
-/** Where an Application is that names no namespace, and where the peer looks for it. */
-export const defaultNamespace = 'argocd';
 
 /** The Application of a document; no piece where it has no usable name. */
 export function readApplication(fields: Fields, file: string): ApplicationFindings {
@@ -43,28 +42,11 @@ export function readApplication(fields: Fields, file: string): ApplicationFindin
       findings.attempt(fields.placeOf(['metadata']), () => refuseName('it is missing'));
     return { pieces: [], problems: annotated ? findings.problems : [] };
   }
-  const annotated = readAnnotations(fields, `${namespace ?? defaultNamespace}/${name}`);
-  const relevant = createFindings(`${namespace ?? defaultNamespace}/${name}`);
-  const sources = readSources(fields, file, relevant);
-  const labels = relevant.attempt(start, () => readLabels(fields, ['metadata', 'labels'])) ?? {};
-  const { rules, list, writeBackTarget } = annotated;
-  const piece = {
-    kind: 'application',
-    name,
-    namespace,
-    labels,
-    sources,
-    rules,
-    list,
-    writeBackTarget,
-    source: start,
-  } as const;
-  return { pieces: [piece], problems: listProblems(annotated, relevant.problems) };
-}
-
-/** Applications that have nothing to do with images are none of our business, whatever is wrong with them. */
-function listProblems({ list, problems }: AnnotatedImages, others: readonly Problem[]): readonly Problem[] {
-  return list === undefined ? problems : [...problems, ...others];
+  const { problems, ...annotated } = readAnnotations(fields, { namespace, name });
+  const sources = readSources(fields, file, findings);
+  const labels = findings.attempt(start, () => readLabels(fields, ['metadata', 'labels'])) ?? {};
+  const common = { kind: 'application', name, namespace, labels, sources, source: start } as const;
+  return { pieces: [{ ...common, ...annotated, problems: findings.problems }], problems };
 }
 
 /** What can be said of an ApplicationSet: its Applications exist in the cluster alone. */

@@ -1,9 +1,10 @@
 /** The policies of one Application's images. */
 import { createProblem, type Problem } from '../../error/problem.ts';
 import type { Policy } from '../policy.ts';
-import { type ApplicationPiece, defaultNamespace } from './argocd-application.ts';
+import type { ApplicationPiece } from './argocd-application.ts';
 import { type Located, showText } from './argocd-fields.ts';
 import type { ImageRule } from './argocd-image.ts';
+import { formatImageKey } from './argocd-key.ts';
 import { findPlaces } from './argocd-places.ts';
 import type { PolicyFindings } from './dialect.ts';
 
@@ -69,17 +70,8 @@ function toPolicy(key: string, rule: ImageRule, { paths, targets }: Pick<Policy,
 
 function chooseKey({ application, namespace }: ImageUse, rule: ImageRule, isTaken: (key: string) => boolean): string {
   const { path } = rule.repository;
-  const toKey = (last: string): string => `${namespace ?? defaultNamespace}/${toName(`${application.name}-${last}`)}`;
-  if (rule.alias !== '') return toKey(rule.alias);
-  const short = toKey(path.split('/').at(-1) ?? path);
-  return isTaken(short) ? toKey(path) : short;
-}
-
-/** DNS-1123: every other character is a dash. */
-function toName(text: string): string {
-  const name = text.toLowerCase().replace(/[^a-z0-9.-]+/g, '-');
-  return name
-    .slice(0, 253)
-    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '')
-    .replace(/\.[.-]+|-+\./g, '.');
+  const owner = { name: application.name, namespace };
+  if (rule.alias !== '') return formatImageKey(owner, rule.alias);
+  const short = formatImageKey(owner, path.split('/').at(-1) ?? path);
+  return isTaken(short) ? formatImageKey(owner, path) : short;
 }

@@ -56,7 +56,12 @@ function resolvePieces(pieces: readonly Piece[]): PolicyFindings {
   const found = uses.map((use) => listPolicies(use, alone));
   return {
     policies: found.flatMap(({ policies }) => policies),
-    problems: [...assigned.problems, ...problems, ...found.flatMap((finding) => finding.problems)],
+    problems: [
+      ...[...new Set(uses.map(({ application }) => application))].flatMap((application) => application.problems),
+      ...assigned.problems,
+      ...problems,
+      ...found.flatMap((finding) => finding.problems),
+    ],
   };
 }
 
