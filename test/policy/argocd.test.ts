@@ -180,6 +180,16 @@ describe('places of annotated Applications', () => {
       globs: ['v.yaml'],
       targets: [['v.yaml', '["a.b"].images[0]', 'reference']],
     },
+    'parameters of the document, named': {
+      annotations: [...helm],
+      spec: [
+        'source:',
+        '  path: deploy/web',
+        '  helm: { parameters: [{ name: x, value: y }, { name: image.tag, value: "1" }, { name: image.repository }] }',
+      ],
+      globs: ['apps/shop.yaml', 'deploy/web'],
+      targets: [['apps/shop.yaml', 'spec.source.helm.parameters[1].value', 'tag']],
+    },
     'parameters, found by structure': { annotations: helm, globs: ['apps/shop.yaml', 'deploy/web'] },
   };
   for (const [name, { annotations = [], spec, globs, targets = [] }] of Object.entries(rows)) {

@@ -24,6 +24,8 @@ export interface Fields {
   /** The keys of a map; none where there is no map. */
   keys(path: FieldPath): readonly string[];
   has(path: FieldPath): boolean;
+  /** Whether the file holds no other document. */
+  readonly single: boolean;
   /** The key's own place, or that of the nearest parent. */
   placeOf(path: FieldPath, atKey?: boolean): Place;
 }
@@ -59,6 +61,7 @@ export function createFields({ document, file, path: filePath }: PolicyDocument)
     count: (path) => read(path, 'a list', (value) => Array.isArray(value))?.value.length ?? 0,
     keys: (path) => Object.keys(read(path, 'a map', isMap)?.value ?? {}),
     has: (path) => getValue(root, path) !== undefined,
+    single: file.documents.length === 1,
     placeOf,
   };
 }

@@ -15,6 +15,8 @@ export interface ApplicationSources {
   readonly folders: readonly Located<string>[];
   /** Values files that stand outside the folders. */
   readonly valueFiles: readonly string[];
+  /** Paths of the document's own Helm parameters by name; none where the file holds other documents, which a path cannot tell apart. */
+  readonly parameters: Readonly<Record<string, string>>;
 }
 
 /** Where one image may be written. */
@@ -26,6 +28,7 @@ export interface Places {
 
 const maxSources = 20;
 const maxValueFiles = 50;
+const maxParameters = 200;
 
 /** The sources of an Application; a path that leads out of the repository or is a template is a problem, and left out. */
 export function readSources(fields: Fields, file: string, findings: Findings): ApplicationSources {
@@ -38,6 +41,7 @@ export function readSources(fields: Fields, file: string, findings: Findings): A
     findings.attempt(fields.placeOf(path), () => fields.text(path));
   const folders: Located<string>[] = [];
   const valueFiles: string[] = [];
+  const parameters = new Map<string, string>();
   const refs = new Set(sources.flatMap((source) => readText([...source, 'ref'])?.value ?? []));
   for (const source of sources) {
     const path = readText([...source, 'path']);
@@ -47,9 +51,22 @@ export function readSources(fields: Fields, file: string, findings: Findings): A
     else if (path && folder !== undefined) folders.push({ ...path, value: folder });
     const listed =
       findings.attempt(fields.placeOf(source), () => fields.texts([...source, 'helm', 'valueFiles'])) ?? [];
+    for (const [name, path] of fields.single ? listParameters(fields, source, findings) : [])
+      parameters.set(name, path);
     valueFiles.push(...listed.slice(0, maxValueFiles).flatMap(({ value }) => resolveValues(value, folder, refs) ?? []));
   }
-  return { file, folders, valueFiles };
+  return { file, folders, valueFiles, parameters: Object.fromEntries(parameters) };
+}
+
+function listParameters(fields: Fields, source: readonly (string | number)[], findings: Findings): [string, string][] {
+  const list = [...source, 'helm', 'parameters'];
+  const count = findings.attempt(fields.placeOf(source), () => fields.count(list)) ?? 0;
+  return Array.from({ length: Math.min(count, maxParameters) }, (_, index) => [...list, index]).flatMap((parameter) => {
+    const name = findings.attempt(fields.placeOf(parameter), () => fields.text([...parameter, 'name']))?.value;
+    const path = parameter.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('');
+    const holds = name !== undefined && fields.has([...parameter, 'value']);
+    return holds ? [[name, `${path.slice(1)}.value`]] : [];
+  });
 }
 
 /** `$values/env/prod.yaml` stands in the repository that another source calls `values`; other files beside the chart. */
@@ -61,7 +78,7 @@ function resolveValues(file: string, folder: string | undefined, refs: ReadonlyS
 
 /**
  * The places of one image: by default the application's own file, its source folders and values files, where structure finds
- * the image; with `kustomization` that folder, with `helmvalues` that file and the values that the image names in it.
+ * the image; with `kustomization` that folder, with `helmvalues` that file and the values that the image names in it. Helm parameters that the image names are written too.
  * `alone`: the repository holds no other application, so that a source at its root is this one's. Source: write-back targets
  * of Argo CD Image Updater; its own default, a file `.argocd-source-<application>.yaml`, is not written here.
  */
@@ -84,11 +101,19 @@ export function findPlaces(
     );
   }
   if (written !== undefined && kind === 'helmvalues') {
-    const targets = listHelmTargets(written, image.helm, findings);
+    const targets = listHelmTargets(image.helm, (name) => toValuesTarget(written, name, findings));
     return { paths: { globs: [written], explicit: true }, targets, problems: findings.problems };
   }
   const globs = written === undefined ? listDefaults(sources, about.alone, findings) : [written];
-  return { paths: { globs, explicit: true }, targets: [], problems: findings.problems };
+  const { file, parameters } = sources;
+  const targets = listHelmTargets(image.helm, ({ value }) =>
+    Object.hasOwn(parameters, value) ? { file, path: parameters[value] ?? '' } : undefined,
+  );
+  return {
+    paths: { globs, explicit: true },
+    targets: written === undefined ? targets : [],
+    problems: findings.problems,
+  };
 }
 
 const defaults: Readonly<Record<string, string>> = { helmvalues: 'values.yaml', kustomization: '.' };
@@ -106,8 +131,13 @@ function listDefaults(sources: ApplicationSources, alone: boolean, findings: Fin
   return [...new Set([sources.file, ...folders.map(({ value }) => value), ...sources.valueFiles])];
 }
 
-/** The values that hold the image; where none is named, structure finds it in the file. */
-function listHelmTargets(file: string, { spec, name, tag }: HelmNames, findings: Findings): ExplicitTarget[] {
+type Spot = Pick<ExplicitTarget, 'file' | 'path'>;
+
+/** The values or parameters that the image names, where there are any; else structure finds it. */
+function listHelmTargets(
+  { spec, name, tag }: HelmNames,
+  findSpot: (name: Located<string>) => Spot | undefined,
+): ExplicitTarget[] {
   const named = isNamed(spec)
     ? [{ found: spec, part: 'reference' as const }]
     : [
@@ -115,12 +145,16 @@ function listHelmTargets(file: string, { spec, name, tag }: HelmNames, findings:
         { found: tag, part: 'tag' as const },
       ];
   return named.flatMap(({ found, part }) => {
-    if (!isNamed(found)) return [];
-    const path = toPath(found.value);
-    if (path !== undefined) return [{ file, path, part, source: found.place }];
-    findings.partial(found, `${showText(found.value)} is no path of a value, one such as "image.tag" was wanted`);
-    return [];
+    const spot = isNamed(found) ? findSpot(found) : undefined;
+    return found && spot ? [{ ...spot, part, source: found.place }] : [];
   });
+}
+
+function toValuesTarget(file: string, found: Located<string>, findings: Findings): Spot | undefined {
+  const path = toPath(found.value);
+  if (path !== undefined) return { file, path };
+  findings.partial(found, `${showText(found.value)} is no path of a value, one such as "image.tag" was wanted`);
+  return undefined;
 }
 
 function isNamed(found: Located<string> | undefined): found is Located<string> {
