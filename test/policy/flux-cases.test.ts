@@ -14,15 +14,24 @@ interface PolicyCase {
   class: 'parity' | 'quirk' | 'improve';
 }
 
-const cases: PolicyCase[] = JSON.parse(readFileSync(new URL('../fixtures/cases/tag-policy-flux.json', import.meta.url), 'utf8'));
+const cases: PolicyCase[] = JSON.parse(
+  readFileSync(new URL('../fixtures/cases/tag-policy-flux.json', import.meta.url), 'utf8'),
+);
 
 /** The peer's two objects; its own default exclusion belongs to the scan of the repository, which these cases leave out. */
 function toYaml({ policy, filter }: PolicyCase): string {
   const metadata = { name: 'web', namespace: 'flux-system' };
   const apiVersion = 'image.toolkit.fluxcd.io/v1';
-  const repository = { apiVersion, kind: 'ImageRepository', metadata, spec: { image: 'ghcr.io/acme/web', exclusionList: [] } };
+  const repository = {
+    apiVersion,
+    kind: 'ImageRepository',
+    metadata,
+    spec: { image: 'ghcr.io/acme/web', exclusionList: [] },
+  };
   const spec = { imageRepositoryRef: { name: 'web' }, policy, ...(filter !== null && { filterTags: filter }) };
-  return [repository, { apiVersion, kind: 'ImagePolicy', metadata, spec }].map((object) => stringify(object)).join('---\n');
+  return [repository, { apiVersion, kind: 'ImagePolicy', metadata, spec }]
+    .map((object) => stringify(object))
+    .join('---\n');
 }
 
 const policyErrors = ['invalid_policy', 'invalid_filter'];
@@ -35,7 +44,10 @@ describe("Flux's tag policies", () => {
       const { tag, error, one_of: oneOf } = row.expect;
       if (error !== undefined && policyErrors.includes(error)) {
         assert.equal(policy, undefined);
-        assert.ok(problems.some((problem) => problem.code === 'PolicyInvalid' && (problem.place?.line ?? 0) > 1), JSON.stringify(problems));
+        assert.ok(
+          problems.some((problem) => problem.code === 'PolicyInvalid' && (problem.place?.line ?? 0) > 1),
+          JSON.stringify(problems),
+        );
         return;
       }
       assert.ok(policy, JSON.stringify(problems));

@@ -10,8 +10,10 @@ spec:
 const repository = `${head('ImageRepository')}  image: ghcr.io/acme/web\n  interval: 5m\n`;
 const policy = `${head('ImagePolicy')}  imageRepositoryRef: {name: web}\n  policy:\n    semver:\n      range: ^1.0.x\n`;
 const automation = `${head('ImageUpdateAutomation', 'auto')}  update: {path: ./clusters/prod, strategy: Setters}\n`;
-const resolve = (files: Record<string, string>) => resolvePolicies(Object.entries(files).map(([path, text]) => readPolicyPieces(text, path)));
-const codes = (found: ReturnType<typeof resolve>) => found.problems.map(({ code, place, policy: key }) => `${code} ${place?.file}:${place?.line}:${place?.column} ${key}`);
+const resolve = (files: Record<string, string>) =>
+  resolvePolicies(Object.entries(files).map(([path, text]) => readPolicyPieces(text, path)));
+const codes = (found: ReturnType<typeof resolve>) =>
+  found.problems.map(({ code, place, policy: key }) => `${code} ${place?.file}:${place?.line}:${place?.column} ${key}`);
 
 describe("Flux's objects", () => {
   it('make one policy, wherever they stand', () => {

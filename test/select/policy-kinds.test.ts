@@ -9,7 +9,7 @@ import { semverRule, testPolicy } from '../make-policy.ts';
 const hour = 3_600_000;
 const digests = ['a', 'b'].map((sign) => `sha256:${sign.repeat(64)}`);
 const [oldDigest = '', newDigest = ''] = digests;
-const factsOf = (facts: Record<string, TagFacts>): SelectContext['facts'] => new Map(Object.entries(facts));
+const factsOf = (facts: Record<string, TagFacts>): ReadonlyMap<string, TagFacts> => new Map(Object.entries(facts));
 
 interface Row {
   rule: SelectRule;
