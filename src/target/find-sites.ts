@@ -1,7 +1,7 @@
 /** Finds where images are written in YAML text, knowing no policy: so the answer holds for as long as the text does. */
 import { type Problem, toProblem } from '../error/problem.ts';
 import { decodeText } from '../yaml/decode-text.ts';
-import { readYaml } from '../yaml/read-yaml.ts';
+import { readYaml, type YamlFile } from '../yaml/read-yaml.ts';
 import { markerNeedle } from '../yaml/scan-lexemes.ts';
 import { findArgocd } from './find-argocd.ts';
 import { findHelmValues } from './find-helm-values.ts';
@@ -41,14 +41,18 @@ const { marker: markerFinder, ...structureFinders } = finders;
  * template, or past a limit), and is a problem only where it carries a marker.
  */
 export function findSites(bytes: Uint8Array, file: string): FileSites {
-  const isMarked = () => new TextDecoder('latin1').decode(bytes).includes(markerNeedle);
   try {
-    const yaml = readYaml(decodeText(bytes, file), file);
-    if (yaml.problems.length > 0) return { sites: [], problems: isMarked() ? yaml.problems : [] };
-    return findInViews(createYamlView(yaml), file);
+    return findSitesIn(readYaml(decodeText(bytes, file), file), file);
   } catch (error) {
-    return { sites: [], problems: isMarked() ? [toProblem(error, { place: { file } })] : [] };
+    const isMarked = new TextDecoder('latin1').decode(bytes).includes(markerNeedle);
+    return { sites: [], problems: isMarked ? [toProblem(error, { place: { file } })] : [] };
   }
+}
+
+/** The same for a file that is parsed already. */
+export function findSitesIn(yaml: YamlFile, file: string): FileSites {
+  if (yaml.problems.length === 0) return findInViews(createYamlView(yaml), file);
+  return { sites: [], problems: yaml.text.includes(markerNeedle) ? yaml.problems : [] };
 }
 
 /** The sites of a file's own text and of YAML in its block scalars. Structure leaves alone what stands beside an unclear marker. */
