@@ -4,11 +4,12 @@ import { createGlob } from '../policy/glob.ts';
 import type { Policy } from '../policy/policy.ts';
 import { type PolicyPieces, policyNeedles, readPolicyPieces, resolvePolicies } from '../policy/read-policies.ts';
 import { findExplicitSites, listExplicitFiles } from '../target/find-explicit.ts';
-import { type FileSites, findSites, mergeSites } from '../target/find-sites.ts';
+import { type FileSites, findSites, findSitesIn, mergeSites } from '../target/find-sites.ts';
 import { findImageNames, lastComponent } from '../target/image-names.ts';
 import { matchTargets } from '../target/match-targets.ts';
 import type { Target } from '../target/target.ts';
 import { decodeText } from '../yaml/decode-text.ts';
+import { readYaml } from '../yaml/read-yaml.ts';
 import { markerNeedle } from '../yaml/scan-lexemes.ts';
 import type { RepoFile, Snapshot, YamlRepo } from './ports.ts';
 
@@ -96,7 +97,8 @@ function learn(bytes: Uint8Array, path: string): BlobFacts {
   const facts = { hasMarker: rough.includes(markerNeedle), imageNames: findImageNames(rough), pieces: noPieces };
   if (!policyNeedles.some((needle) => rough.includes(needle))) return facts;
   try {
-    return { ...facts, pieces: readPolicyPieces(decodeText(bytes, path), path) };
+    const yaml = readYaml(decodeText(bytes, path), path);
+    return { ...facts, pieces: readPolicyPieces(yaml, path), sites: findSitesIn(yaml, path) };
   } catch (error) {
     return { ...facts, pieces: { pieces: [], problems: [toProblem(error, { place: { file: path } })] } };
   }

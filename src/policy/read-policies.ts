@@ -1,6 +1,6 @@
 /** What people wrote in the Yaml repo, in any dialect, as policies. */
 import { createProblem, type Problem } from '../error/problem.ts';
-import { readYaml } from '../yaml/read-yaml.ts';
+import { readYaml, type YamlFile } from '../yaml/read-yaml.ts';
 import { argocdDialect } from './dialects/argocd.ts';
 import type { Dialect, PieceFindings, PolicyFindings } from './dialects/dialect.ts';
 import { fluxDialect } from './dialects/flux.ts';
@@ -25,8 +25,7 @@ export interface PolicyPieces {
 }
 
 /** The pieces in one file. A bad document makes problems at its line and column; the others still count. */
-export function readPolicyPieces(text: string, path: string): PolicyPieces {
-  const file = readYaml(text, path);
+export function readPolicyPieces(file: YamlFile, path: string): PolicyPieces {
   const findings = file.documents.flatMap((document) =>
     names
       .filter((name) => dialects[name].claims(document))
@@ -56,7 +55,7 @@ export function resolvePolicies(files: readonly PolicyPieces[]): PolicyFindings 
  * readPolicies('kind: Deployment', 'web.yaml') // { policies: [], problems: [] }
  */
 export function readPolicies(text: string, path: string): PolicyFindings {
-  return resolvePolicies([readPolicyPieces(text, path)]);
+  return resolvePolicies([readPolicyPieces(readYaml(text, path), path)]);
 }
 
 function rejectDuplicates(policies: readonly Policy[]): PolicyFindings {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { readPolicyPieces, resolvePolicies } from '../../src/policy/read-policies.ts';
+import { readYaml } from '../../src/yaml/read-yaml.ts';
 
 const prefix = 'argocd-image-updater.argoproj.io/';
 
@@ -18,7 +19,7 @@ const application = (name: string, more: { metadata?: object; path?: string } = 
 
 function resolve(files: Readonly<Record<string, string>>) {
   const { policies, problems } = resolvePolicies(
-    Object.entries(files).map(([path, text]) => readPolicyPieces(text, path)),
+    Object.entries(files).map(([path, text]) => readPolicyPieces(readYaml(text, path), path)),
   );
   return { policies, keys: policies.map(({ key }) => key), problems };
 }

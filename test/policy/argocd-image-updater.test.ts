@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { readPolicies, readPolicyPieces, resolvePolicies } from '../../src/policy/read-policies.ts';
+import { readYaml } from '../../src/yaml/read-yaml.ts';
 
 const prefix = 'argocd-image-updater.argoproj.io/';
 
@@ -18,7 +19,7 @@ const image = (alias: string, imageName: string, more: object = {}) => ({ alias,
 
 function resolve(files: Readonly<Record<string, string>>) {
   const { policies, problems } = resolvePolicies(
-    Object.entries(files).map(([path, text]) => readPolicyPieces(text, path)),
+    Object.entries(files).map(([path, text]) => readPolicyPieces(readYaml(text, path), path)),
   );
   return { policies, keys: policies.map(({ key }) => key), problems };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { readPolicies, readPolicyPieces, resolvePolicies } from '../../src/policy/read-policies.ts';
+import { readYaml } from '../../src/yaml/read-yaml.ts';
 
 const head = (kind: string, name = 'web') => `apiVersion: image.toolkit.fluxcd.io/v1beta2
 kind: ${kind}
@@ -11,7 +12,7 @@ const repository = `${head('ImageRepository')}  image: ghcr.io/acme/web\n  inter
 const policy = `${head('ImagePolicy')}  imageRepositoryRef: {name: web}\n  policy:\n    semver:\n      range: ^1.0.x\n`;
 const automation = `${head('ImageUpdateAutomation', 'auto')}  update: {path: ./clusters/prod, strategy: Setters}\n`;
 const resolve = (files: Record<string, string>) =>
-  resolvePolicies(Object.entries(files).map(([path, text]) => readPolicyPieces(text, path)));
+  resolvePolicies(Object.entries(files).map(([path, text]) => readPolicyPieces(readYaml(text, path), path)));
 const codes = (found: ReturnType<typeof resolve>) =>
   found.problems.map(({ code, place, policy: key }) => `${code} ${place?.file}:${place?.line}:${place?.column} ${key}`);
 

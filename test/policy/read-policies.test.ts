@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { readPolicies, readPolicyPieces, resolvePolicies } from '../../src/policy/read-policies.ts';
+import { readYaml } from '../../src/yaml/read-yaml.ts';
 
 /** A policy whose lines can be replaced by number, from 1. */
 const lines = [
@@ -167,9 +168,9 @@ describe('readPolicies', () => {
 describe('resolvePolicies', () => {
   it('uses neither of two policies with one name, and names both places', () => {
     const pieces = [
-      readPolicyPieces(lines.join('\n'), 'a.yaml'),
-      readPolicyPieces(lines.join('\n'), 'b.yaml'),
-      readPolicyPieces(withLine(4, '  name: api'), 'c.yaml'),
+      readPolicyPieces(readYaml(lines.join('\n'), 'a.yaml'), 'a.yaml'),
+      readPolicyPieces(readYaml(lines.join('\n'), 'b.yaml'), 'b.yaml'),
+      readPolicyPieces(readYaml(withLine(4, '  name: api'), 'c.yaml'), 'c.yaml'),
     ];
     const { policies, problems } = resolvePolicies(pieces);
     assert.deepEqual(
