@@ -113,13 +113,15 @@ function traceFile(text: string, file: string, when: string): Trace[] {
 
 function traceNodes(root: unknown, text: string): Trace[] {
   const traces: Trace[] = [];
-  const stack: unknown[] = [root];
-  while (stack.length > 0) {
-    const node = stack.pop();
-    if (isPair(node)) stack.push(node.value, node.key);
+  const stack: { readonly node: unknown; readonly inKey: boolean }[] = [{ node: root, inKey: false }];
+  for (let step = stack.pop(); step !== undefined; step = stack.pop()) {
+    const { node, inKey } = step;
+    if (isPair(node)) stack.push({ node: node.value, inKey }, { node: node.key, inKey: true });
     else {
-      traces.push(traceNode(node, text));
-      if (isCollection(node)) for (const item of [...node.items].reverse()) stack.push(item);
+      const trace = traceNode(node, text);
+      // A key has no place: no edit can be about it.
+      traces.push(inKey ? { ...trace, start: -1 } : trace);
+      if (isCollection(node)) for (const item of [...node.items].reverse()) stack.push({ node: item, inKey });
     }
   }
   return traces;

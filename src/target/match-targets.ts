@@ -9,7 +9,7 @@ import type { Target } from './target.ts';
 /** The targets of all policies, and what kept a marker or a policy from having one. */
 export interface TargetFindings {
   readonly targets: readonly Target[];
-  /** MarkerUnknown and TargetMissing. */
+  /** MarkerUnknown, TargetMissing and TargetConflict. */
   readonly problems: readonly Problem[];
 }
 
@@ -22,7 +22,7 @@ interface Located {
  * Places that the policy names itself always count. Of the others markers come first: a policy that any marker names has no
  * structural targets, and a place that is marked or named for one policy is no structural target of another. Markers count
  * within `write.paths` where a person wrote them, else anywhere; structure always within the paths. A scalar is in one target
- * of a policy only, that of the first site that has it. `broken` holds the keys of policies that exist but cannot be used.
+ * of a policy only, that of the first site that has it; one that two policies claim belongs to neither. `broken` holds the keys of policies that exist but cannot be used.
  */
 export function matchTargets(
   sites: ReadonlyMap<string, FileSites>,
@@ -46,9 +46,11 @@ export function matchTargets(
   const withMarkers = new Set(targets.filter(({ site }) => site.kind === 'marker').map((target) => target.policy));
   const structural = matchStructure(located, policies, { within, claimed, withMarkers });
   const all = dropOverlaps([...targets.sort(byRank), ...structural]);
+  const { settled, conflicts } = settleConflicts(all);
+  problems.push(...conflicts);
   const found = new Set(all.map((target) => target.policy));
   problems.push(...policies.filter((policy) => !found.has(policy) && !policy.suspend).map(describeMissing));
-  return { targets: all, problems };
+  return { targets: settled, problems };
 }
 
 /** What the policy itself names before what markers name. */
@@ -65,6 +67,27 @@ function dropOverlaps(targets: readonly Target[]): readonly Target[] {
     for (const place of places) taken.add(place);
     return true;
   });
+}
+
+/** Without the targets of which a scalar is claimed by another policy too, however alike what they want may be at the moment. */
+function settleConflicts(targets: readonly Target[]): { settled: readonly Target[]; conflicts: readonly Problem[] } {
+  const byPlace = new Map<string, Target[]>();
+  for (const target of targets.filter(({ policy }) => !policy.suspend)) {
+    for (const place of placesOf(target)) byPlace.set(place, [...(byPlace.get(place) ?? []), target]);
+  }
+  const disputed = new Map([...byPlace.values()].filter((claims) => claims.length > 1).flatMap((claims) => claims.map((claim) => [claim, claims] as const)));
+  return {
+    settled: targets.filter((target) => !disputed.has(target)),
+    conflicts: [...disputed].map(([target, claims]) => describeConflict(target, claims)),
+  };
+}
+
+function describeConflict(target: Target, claims: readonly Target[]): Problem {
+  const others = claims.filter((claim) => claim !== target).map((claim) => `"${claim.policy.key}"`);
+  const [first] = target.site.scalars;
+  const place = { file: target.file, ...(first && { line: first.line, column: first.column }) };
+  const message = `Cannot write for policy "${target.policy.key}": ${others.join(' and ')} claims the same place, one policy for each place was wanted`;
+  return createProblem('TargetConflict', message, { place, policy: target.policy.key });
 }
 
 type PathCheck = (policy: Policy, file: string) => boolean;
