@@ -1,5 +1,4 @@
 /** Plans the edits of one batch from files, policies and what was selected. */
-import { createProblem, type Problem } from '../error/problem.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Selection } from '../select/selection.ts';
 import { findExplicitSites } from '../target/find-explicit.ts';
@@ -30,9 +29,8 @@ export function planEdits(files: Files, policies: readonly Policy[], selections:
 /** The same, where the targets are known already; `files` needs only those that have targets. */
 export function planTargetEdits(files: Files, targets: readonly Target[], selections: readonly Selection[]): Plan {
   const { changes, problems } = planTargets(targets, selections);
-  const { settled, conflicts } = settleConflicts(changes);
   const byFile = new Map<string, ScalarChange[]>();
-  for (const change of settled) {
+  for (const change of changes) {
     const known = byFile.get(change.target.file);
     if (known === undefined) byFile.set(change.target.file, [change]);
     else known.push(change);
@@ -40,34 +38,7 @@ export function planTargetEdits(files: Files, targets: readonly Target[], select
   const edits = [...byFile]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([file, inFile]) => toEdits(file, files.get(file), inFile));
-  return { edits, problems: [...problems, ...conflicts] };
-}
-
-/** One change for each place; a place that two policies want to fill differently is left alone, with all of its target. */
-function settleConflicts(changes: readonly ScalarChange[]): {
-  settled: readonly ScalarChange[];
-  conflicts: readonly Problem[];
-} {
-  const byPlace = new Map<string, ScalarChange>();
-  const refused = new Set<Target>();
-  const conflicts: Problem[] = [];
-  for (const change of changes) {
-    const place = `${change.scalar.start} ${change.target.file}`;
-    const other = byPlace.get(place);
-    if (other === undefined) byPlace.set(place, change);
-    else if (other.value !== change.value) {
-      refused.add(change.target).add(other.target);
-      conflicts.push(describeConflict(change, other));
-    }
-  }
-  return { settled: [...byPlace.values()].filter((change) => !refused.has(change.target)), conflicts };
-}
-
-function describeConflict(change: ScalarChange, other: ScalarChange): Problem {
-  const { file, policy } = change.target;
-  const { line, column } = change.scalar;
-  const message = `Cannot write "${change.value}": policy "${other.target.policy.key}" wants "${other.value}" at the same place, one policy for each place was wanted`;
-  return createProblem('TargetConflict', message, { place: { file, line, column }, policy: policy.key });
+  return { edits, problems };
 }
 
 function toEdits(file: string, bytes: Uint8Array | undefined, changes: readonly ScalarChange[]): Edit[] {

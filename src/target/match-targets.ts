@@ -75,7 +75,11 @@ function settleConflicts(targets: readonly Target[]): { settled: readonly Target
   for (const target of targets.filter(({ policy }) => !policy.suspend)) {
     for (const place of placesOf(target)) byPlace.set(place, [...(byPlace.get(place) ?? []), target]);
   }
-  const disputed = new Map([...byPlace.values()].filter((claims) => claims.length > 1).flatMap((claims) => claims.map((claim) => [claim, claims] as const)));
+  const disputed = new Map(
+    [...byPlace.values()]
+      .filter((claims) => claims.length > 1)
+      .flatMap((claims) => claims.map((claim) => [claim, claims] as const)),
+  );
   return {
     settled: targets.filter((target) => !disputed.has(target)),
     conflicts: [...disputed].map(([target, claims]) => describeConflict(target, claims)),

@@ -45,12 +45,17 @@ describe('matchTargets', () => {
     assert.equal(new Set(places).size, places.length);
   });
 
-  it('gives a place to each of two policies of one image', () => {
+  it('gives a place that two policies claim to neither, and says so at both', () => {
     const policies = [testPolicy(), testPolicy({ name: 'other' })];
-    assert.deepEqual(match('image: ghcr.io/acme/web:1\n', policies).targets, [
-      'shop/web workload a.yaml:1 image',
-      'shop/other workload a.yaml:1 image',
-    ]);
+    assert.deepEqual(match('image: ghcr.io/acme/web:1\n', policies), {
+      targets: [],
+      problems: ['TargetConflict', 'TargetConflict'],
+    });
+  });
+
+  it('lets a suspended policy claim nothing', () => {
+    const policies = [testPolicy(), testPolicy({ name: 'other', suspend: true })];
+    assert.deepEqual(match('image: ghcr.io/acme/web:1\n', policies).problems, []);
   });
 
   it('writes to an empty value that a policy names, and not behind an anchor', () => {
