@@ -38,7 +38,8 @@ function findParameters(view: YamlView): Site[] {
   return [...lists.values()].flatMap((parameters) => toParameterSites(view, parameters));
 }
 
-const splitName = /^(?:(.*)\.)?(repository|registry|tag|digest)$/;
+/** Behind a word for an image `name` is a repository too: what Argo CD Image Updater writes unless it is told otherwise. */
+const splitName = /^(?:(.*)\.)?(repository|registry|tag|digest|(?<=[iI]mage\.)name)$/;
 
 function toParameterSites(view: YamlView, parameters: readonly Parameter[]): Site[] {
   const images = new Map<string, Map<string, ViewScalar | undefined>>();
@@ -58,7 +59,9 @@ function toParameterSites(view: YamlView, parameters: readonly Parameter[]): Sit
     const [registry, tag, digest] = ['registry', 'tag', 'digest'].map(
       (word): FoundValue => (image.has(word) ? image.get(word) : 'absent'),
     );
-    sites.push(...toSplitSite(view, 'argocd', { name: image.get('repository'), registry, tag, digest }));
+    sites.push(
+      ...toSplitSite(view, 'argocd', { name: image.get('repository') ?? image.get('name'), registry, tag, digest }),
+    );
   }
   return sites;
 }

@@ -48,6 +48,10 @@ const rows: Record<string, [string, string[]]> = {
   'Kustomize deeper down': ['kind: Kustomization\nx: {images: [{name: web, newTag: 1}]}\n', []],
   'an image override': ['kustomize: {images: [a=web:1]}\n', ['argocd kustomize.images[0]=a=web:1']],
   'an override that only renames': ['kustomize: {images: [a=web]}\n', []],
+  'a parameter image.name beside image.tag': [
+    'helm:\n  parameters:\n  - {name: image.name, value: a/web}\n  - {name: image.tag, value: 1.0.0}\n  - {name: host.name, value: a/web}\n',
+    ['argocd helm.parameters[1].value=1.0.0'],
+  ],
   'parameters in any order': [
     'helm:\n  parameters:\n  - {value: 1, name: x.tag}\n  - {name: x.repository, value: web}\n',
     ['argocd helm.parameters[0].value=1'],
