@@ -142,7 +142,7 @@ async function readSites(
 }
 
 function mayHoldTarget(facts: BlobFacts, wanted: ReadonlySet<string>): boolean {
-  return facts.hasMarker || facts.imageNames.some((name) => name === '*' || wanted.has(name));
+  return facts.hasMarker || facts.imageNames.some((name) => wanted.has(name));
 }
 
 /** A file that holds both policies and places tells its syntax errors twice. */
