@@ -50,7 +50,7 @@ export async function withSession(
   open: OpenSession,
   run: (command: Command) => Promise<number>,
 ): Promise<number> {
-  const loaded = await loadConfig(flags.config ?? process.env['TALLYMAN_CONFIG']);
+  const loaded = await loadConfig(flags.config ?? process.env.TALLYMAN_CONFIG);
   if ('problems' in loaded) return fail(loaded.problems.map(formatProblem));
   if (flags.repo !== undefined && /^[a-z]+:\/\//i.test(flags.repo)) {
     const fault = describeUrlFault(flags.repo);

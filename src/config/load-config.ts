@@ -49,5 +49,5 @@ export function parseConfig(text: string, file: string): ConfigResult {
 
 /** Where clones are kept unless the configuration says otherwise: `$XDG_STATE_HOME/tallyman`, by default ~/.local/state/tallyman. */
 export function defaultStateDir(env: NodeJS.ProcessEnv): string {
-  return join(env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'tallyman');
+  return join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'tallyman');
 }

@@ -107,5 +107,4 @@ export const configSchema = z
 
 export type Config = z.infer<typeof configSchema>;
 export type RepoConfig = Config['repos'][number];
-export type RegistryConfig = Config['registries'][number];
 export type CredentialsConfig = z.infer<typeof credentialsSchema>;
