@@ -1,5 +1,5 @@
 /** Reads YAML text that anybody may have written: guards first, then parses, and keeps every position. */
-import { Composer, type CST, type Document, LineCounter, Parser } from 'yaml';
+import { Composer, type CST, type Document, LineCounter, Parser, type YAMLParseError } from 'yaml';
 import type { Problem } from '../error/problem.ts';
 import { createProblem } from '../error/problem.ts';
 import { TallymanError } from '../error/tallyman-error.ts';
@@ -38,22 +38,64 @@ export function readYaml(text: string, file: string): YamlFile {
       { place: { file, line } },
     );
   }
-  const composer = new Composer({ uniqueKeys: false, prettyErrors: false, logLevel: 'error', strict: true });
-  const all = [...composer.compose(parseLexemes(lexemes.lexemes, lines))];
-  const broken = all.filter((document) => document.errors.length > 0);
-  const problems = broken.flatMap((document) => {
-    const first = document.errors[0];
-    if (first === undefined) return [];
-    const found = first.message.replace(/\s+/g, ' ').slice(0, 200);
-    return [
-      createProblem('FileUnreadable', `Cannot read file "${file}" as YAML: ${found}`, {
-        place: { file, ...placeOf(first.pos[0]) },
-      }),
-    ];
-  });
+  const { documents: all, unread } = composeDocuments(parseLexemes(lexemes.lexemes, lines));
+  const report = ({ message, pos }: Fault) => {
+    const found = message.replace(/\s+/g, ' ').slice(0, 200);
+    const place = { file, ...placeOf(pos[0]) };
+    return createProblem('FileUnreadable', `Cannot read file "${file}" as YAML: ${found}`, { place });
+  };
+  const faults = [...all.map((document) => document.errors[0]), unread].filter((fault) => fault !== undefined);
   const documents = all.filter((document) => document.errors.length === 0);
-  return { text, documents, problems, comments: lexemes.comments, placeOf };
+  return { text, documents, problems: faults.map(report), comments: lexemes.comments, placeOf };
 }
+
+type Fault = Pick<YAMLParseError, 'message' | 'pos'>;
+
+/** Faults after which a file is not read on: each costs memory, and a text of a megabyte can hold a million. */
+const maxFaults = 20;
+
+/** The documents up to the one in which the faults become too many, and that one's first fault. */
+function composeDocuments(tokens: Iterable<CST.Token>): { documents: Document.Parsed[]; unread: Fault | undefined } {
+  const composer = new Composer({ uniqueKeys: false, prettyErrors: false, logLevel: 'error', strict: true });
+  const documents: Document.Parsed[] = [];
+  const stop = new Error('too many faults');
+  let faults = 0;
+  let first: Fault | undefined;
+  const onError: ComposeErrorHandler = Reflect.get(composer, 'onError');
+  // The composer has no limit of its own: this watches each fault as it is added.
+  Reflect.set(composer, 'onError', (...[source, code, message, warning]: Parameters<ComposeErrorHandler>) => {
+    onError(source, code, message, warning);
+    if (warning === true) return;
+    first ??= {
+      message,
+      pos:
+        typeof source === 'number'
+          ? [source, source + 1]
+          : Array.isArray(source)
+            ? [source[0], source[1]]
+            : [source.offset, source.offset],
+    };
+    faults += 1;
+    if (faults > maxFaults) throw stop;
+  });
+  try {
+    for (const document of composer.compose(tokens)) {
+      documents.push(document);
+      first = undefined;
+    }
+    return { documents, unread: undefined };
+  } catch (error) {
+    if (error !== stop) throw error;
+    return { documents, unread: first };
+  }
+}
+
+type ComposeErrorHandler = (
+  source: number | [number, number] | { readonly offset: number },
+  code: string,
+  message: string,
+  warning?: boolean,
+) => void;
 
 /** What the parser makes of lexemes that are there already: lexing is a fifth of the work, and is done once. */
 function* parseLexemes(lexemes: readonly string[], lines: LineCounter): Generator<CST.Token, void> {

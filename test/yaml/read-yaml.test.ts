@@ -60,6 +60,19 @@ describe('readYaml', () => {
     });
   }
 
+  const faulty: Record<string, string> = {
+    'a document': `image: x\n${'- b\n'.repeat(250_000)}`,
+    'many documents': `# x\n${'a: b: c\n---\n'.repeat(60_000)}`,
+  };
+  for (const [name, text] of Object.entries(faulty)) {
+    it(`stops reading ${name} with more faults than anybody would mend`, () => {
+      const { problems, documents } = readYaml(text, 'faulty.yaml');
+      assert.deepEqual(documents, []);
+      assert.ok(problems.length >= 1 && problems.length <= 21, `${problems.length} problems`);
+      assert.equal(problems[0]?.place?.line, 2);
+    });
+  }
+
   it('reads nesting up to the limit', () => {
     assert.equal(readYaml(`${'['.repeat(99)}${']'.repeat(99)}`, 'a.yaml').problems.length, 0);
     const brackets = 'a: "[[[[" # {{{{\n'.repeat(500);
