@@ -37,7 +37,7 @@ function openRegistry(config: Config, log: Log): Registry & { close(): Promise<v
       };
     },
     limits: { headersMs: config.timeoutSeconds * 1000, bodyMs: config.timeoutSeconds * 1000 },
-    log: (event) => log.info(event, `registry: ${event.kind}`),
+    log: (event) => log[event.kind === 'warning' ? 'warn' : 'debug'](event, `registry: ${event.kind}`),
   });
 }
 
@@ -69,7 +69,7 @@ function openRepo(
   const session: RepoSession = {
     name: repo.url ?? path ?? '',
     context,
-    check: (options) => checkRepo(files, createRepoMemory(repo.paths), options),
+    check: (options) => checkRepo(files, createRepoMemory(repo.paths), { ...options, allowedRegistries: config.allowedRegistries }),
   };
   return { session, close: () => yamlRepo.close() };
 }

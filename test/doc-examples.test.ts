@@ -26,7 +26,15 @@ const plan = api.planEdits(files, [policy], [selection]);
 const scope: Record<string, unknown> = { ...api, policy, files, selection, plan };
 
 describe('documentation examples', () => {
-  it('are there', () => assert.ok(examples.length >= 6, `${examples.length} found`));
+  it('are all of the form that is run here', () => {
+    const texts = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+    const written = texts.reduce(
+      (sum, file) => sum + readFileSync(join('src', file), 'utf8').split('@example').length - 1,
+      0,
+    );
+    assert.equal(examples.length, written);
+    assert.ok(written > 10);
+  });
 
   for (const { file, expression, result } of examples) {
     it(`${file}: ${expression}`, async () => {

@@ -29,8 +29,20 @@ async function planOne(context: PassContext, signal: AbortSignal): Promise<numbe
 
 /** As `git diff` writes it, so that `git apply` takes it. */
 function formatDiff(file: string, before: string, after: string): string {
-  const patch = createTwoFilesPatch(`a/${file}`, `b/${file}`, before, after, undefined, undefined, { context: 3 });
-  return `diff --git a/${file} b/${file}\n${patch.replace(/^=+\n/, '').replace(/^((?:---|\+\+\+) .*?)\t?$/gm, '$1')}`;
+  const patch = createTwoFilesPatch('', '', before, after, undefined, undefined, { context: 3 });
+  const [from, to] = [quoteName(`a/${file}`), quoteName(`b/${file}`)];
+  return `diff --git ${from} ${to}\n--- ${from}\n+++ ${to}\n${patch.slice(patch.indexOf('@@'))}`;
+}
+
+/** Git's quoting of unusual path names: in C style where a control character, a quote or a backslash stands in them. */
+function quoteName(name: string): string {
+  if (!/[\p{Cc}"\\]/u.test(name)) return name;
+  const escaped = name
+    .replace(/["\\]/g, '\\$&')
+    .replace(/\p{Cc}/gu, (sign) =>
+      [...new TextEncoder().encode(sign)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join(''),
+    );
+  return `"${escaped}"`;
 }
 
 function decode(bytes: Uint8Array | undefined): string {

@@ -52,7 +52,7 @@ export async function withSession(
 ): Promise<number> {
   const loaded = await loadConfig(flags.config ?? process.env.TALLYMAN_CONFIG);
   if ('problems' in loaded) return fail(loaded.problems.map(formatProblem));
-  if (flags.repo !== undefined && /^[a-z]+:\/\//i.test(flags.repo)) {
+  if (flags.repo !== undefined && isAddress(flags.repo)) {
     const fault = describeUrlFault(flags.repo);
     if (fault !== undefined) return fail([`Cannot use --repo: ${fault} was wanted`]);
   }
@@ -78,11 +78,16 @@ export async function withSession(
   }
 }
 
+/** Anything with a scheme, and `user@host:path` as SSH has it; the others are folders. */
+function isAddress(repo: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(repo) || /^[^/\s]+@[^/\s]+:/.test(repo);
+}
+
 /** `--repo` takes the place of the configured repos; where one of them has that address or path, its settings stay. */
 function withRepo(config: Config, { repo, branch }: CommonFlags): Config {
   if (repo === undefined) return config;
   const known = config.repos.find((configured) => configured.url === repo || configured.path === repo);
-  const place = /^https?:\/\//.test(repo) ? { url: repo } : { path: repo };
+  const place = isAddress(repo) ? { url: repo } : { path: repo };
   return { ...config, repos: [{ paths: ['.'], ...known, ...place, ...(branch !== undefined && { branch }) }] };
 }
 

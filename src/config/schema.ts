@@ -19,8 +19,8 @@ const credentialsSchema = z
 export function describeUrlFault(text: string): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !['https:', 'http:'].includes(url.protocol)) return 'an address https://host/path';
-  const plain = url.username === '' && url.password === '';
-  return plain ? undefined : 'an address without credentials (they go under `credentials`)';
+  if (url.username !== '' || url.password !== '') return 'an address without credentials (they go under `credentials`)';
+  return url.search === '' && url.hash === '' ? undefined : 'an address without a query';
 }
 
 const urlSchema = z
@@ -51,7 +51,7 @@ const registrySchema = z.strictObject({
   plainHttp: z.boolean().default(false).describe('Speak http instead of https; loopback addresses always do.'),
   credentials: credentialsSchema.optional(),
   caFile: z.string().min(1).optional(),
-  maxPages: z.int().min(1).max(10_000).default(200).describe('Pages of 1,000 tags that are read of one repository.'),
+  maxPages: z.int().min(1).max(500).default(500).describe('Pages of 1,000 tags that are read of one repository.'),
 });
 
 export const configSchema = z

@@ -1,6 +1,6 @@
 /** What each error code means for the person who reads it and for the loop that may try again. */
 
-/** `retry`: tried again with backoff. `stalled`: a person must act first; tried again when policy, configuration or repository changes. */
+/** `retry`: it may go away by itself. `stalled`: a person must act first. Both are looked at again with every pass, a pass that failed as a whole at growing intervals. */
 export type Disposition = 'retry' | 'stalled';
 
 interface CatalogueEntry {

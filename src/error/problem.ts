@@ -32,7 +32,8 @@ export function toProblem(error: unknown, about: { place?: Place; policy?: strin
   if (error instanceof TallymanError) {
     const { code, message, remedy } = error;
     return createProblem(code, message, {
-      place: error.place ?? about.place,
+      // A fault of the configuration is not at the place of the policy that met it.
+      place: error.place ?? (code === 'ConfigInvalid' ? undefined : about.place),
       policy: error.policy ?? about.policy,
       remedy,
     });

@@ -3,6 +3,7 @@ import type { Problem } from '../error/problem.ts';
 import { formatPlace, type Target } from '../target/target.ts';
 import type { YamlRepo } from './ports.ts';
 import type { RepoMemory } from './repo-memory.ts';
+import { describeUnusable } from './select-images.ts';
 
 /** What was found: `{ policies: [{ policy: 'shop/web', image: 'ghcr.io/acme/web', targets: ['web.yaml:12 spec.image'] }], problems: [] }` */
 export interface CheckReport {
@@ -18,7 +19,7 @@ export interface CheckReport {
 export async function checkRepo(
   repo: Pick<YamlRepo, 'fetch' | 'readBlobs'>,
   memory: RepoMemory,
-  options: { signal: AbortSignal },
+  options: { signal: AbortSignal; allowedRegistries: readonly string[] | undefined },
 ): Promise<CheckReport> {
   const contents = await memory.read(repo, await repo.fetch(options), options);
   const byPolicy = new Map<string, Target[]>();
@@ -30,6 +31,9 @@ export async function checkRepo(
       image,
       targets: (byPolicy.get(key) ?? []).map(formatPlace),
     })),
-    problems: contents.problems,
+    problems: [
+      ...contents.problems,
+      ...contents.policies.flatMap((policy) => describeUnusable(policy, options.allowedRegistries) ?? []),
+    ],
   };
 }

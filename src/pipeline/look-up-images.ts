@@ -72,7 +72,7 @@ async function askAll<Value>(
   options.signal.throwIfAborted();
 }
 
-/** Once as many questions in a row as are asked at a time found nobody there, the host's others are not asked in this pass. */
+/** Once as many questions as are asked at a time found nobody there, the host's others are not asked in this pass. */
 async function askHost<Value>(
   answers: Map<string, Answer<Value>>,
   queue: readonly Question<Value>[],
@@ -83,27 +83,37 @@ async function askHost<Value>(
   await mapConcurrent(queue, options.concurrency, async (question) => {
     const givenUp = failures >= options.concurrency ? lastFailure : undefined;
     const answer = givenUp ?? (await settle(question, options));
-    const unreachable =
-      'error' in answer && answer.error instanceof TallymanError && answer.error.code === 'RegistryUnavailable';
-    failures = unreachable ? failures + 1 : 0;
-    if (unreachable) lastFailure = answer;
+    if (isUnreachable(answer)) {
+      failures += 1;
+      lastFailure = answer;
+    }
     answers.set(question.name, answer);
   });
 }
 
+function isUnreachable(answer: Answer<unknown>): boolean {
+  return 'error' in answer && answer.error instanceof TallymanError && answer.error.code === 'RegistryUnavailable';
+}
+
+/** Not AbortSignal.any: on Node 20 each of its signals stays hooked to the daemon's own for ever. */
 async function settle<Value>(
   { name, ask }: Question<Value>,
   { signal, timeoutMs }: LookupOptions,
 ): Promise<Answer<Value>> {
-  const timeout = AbortSignal.timeout(timeoutMs);
+  const limit = new AbortController();
+  const stop = () => limit.abort(signal.reason);
+  const found = `there was no answer within ${timeoutMs / 1000} s, retries included`;
+  const late = new TallymanError('RegistryUnavailable', `Cannot look up image "${name}": ${found}`);
+  const timer = setTimeout(() => limit.abort(late), timeoutMs);
+  signal.addEventListener('abort', stop, { once: true });
   try {
-    return { value: await ask(AbortSignal.any([signal, timeout])) };
+    signal.throwIfAborted();
+    return { value: await ask(limit.signal) };
   } catch (error) {
-    if (!timeout.aborted || signal.aborted) return { error };
-    const found = `there was no answer within ${timeoutMs / 1000} s, retries included`;
-    return {
-      error: new TallymanError('RegistryUnavailable', `Cannot look up image "${name}": ${found}`, { cause: error }),
-    };
+    return { error };
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
   }
 }
 

@@ -1,4 +1,5 @@
 /** Lists, selects, and makes sure that what is selected can be pulled. */
+import { setImmediate } from 'node:timers/promises';
 import { createProblem, type Problem, toProblem } from '../error/problem.ts';
 import type { Policy } from '../policy/policy.ts';
 import { selectTag } from '../select/select-tag.ts';
@@ -40,7 +41,12 @@ export async function selectImages(
     return fault === undefined;
   });
   await lookup.listTags(usable.map((policy) => policy.repository));
-  const decided = usable.flatMap((policy) => decide(policy, byPolicy.get(policy) ?? [], { lookup, problems }));
+  const decided: Decided[] = [];
+  for (const policy of usable) {
+    decided.push(...decide(policy, byPolicy.get(policy) ?? [], { lookup, problems }));
+    // A decision over 100,000 tags takes a while: let signals and answers in between.
+    await setImmediate();
+  }
   const wanted = decided.filter((entry) => needsManifest(entry, byPolicy.get(entry.policy) ?? []));
   await lookup.fetchManifests(
     wanted.map(({ policy, selection }) => ({ repository: policy.repository, tag: selection.tag ?? '' })),
@@ -115,8 +121,11 @@ function withDigest(policy: Policy, selection: Selection, digest: string): Selec
   );
 }
 
-/** What this program cannot do for the policy, however the registry answers. */
-function describeUnusable(policy: Policy, allowedRegistries: readonly string[] | undefined): Problem | undefined {
+/** What this program cannot do for the policy, however the registry answers; undefined where there is nothing. */
+export function describeUnusable(
+  policy: Policy,
+  allowedRegistries: readonly string[] | undefined,
+): Problem | undefined {
   if (allowedRegistries?.includes(policy.repository.host) === false) return describeForbidden(policy);
   const wants = [
     policy.minimumAgeMs > 0 ? 'minimumAge' : undefined,

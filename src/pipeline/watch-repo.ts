@@ -1,6 +1,6 @@
 /** Passes over one Yaml repo, one after the other, until told to stop. */
 import { catalogue } from '../error/catalogue.ts';
-import { formatProblem, type Problem, toProblem } from '../error/problem.ts';
+import { type Problem, toProblem } from '../error/problem.ts';
 import type { Log } from './ports.ts';
 import { type PassContext, type PassReport, runPass } from './run-pass.ts';
 
@@ -16,15 +16,17 @@ const maxBackoffMs = 15 * 60_000;
 /** Resolves once the signal aborts; a pass that fails is told and tried again, later each time. */
 export async function watchRepo(context: PassContext, { intervalMs, log, signal }: WatchOptions): Promise<void> {
   const teller = createProblemTeller(log);
+  const passTeller = createProblemTeller(log);
   let failures = 0;
   while (!signal.aborted) {
     try {
       tellReport(await runPass(context, { signal }), log, teller);
+      passTeller.tell([]);
       failures = 0;
     } catch (error) {
       if (signal.aborted) break;
       failures += 1;
-      teller.tell([toProblem(error)]);
+      passTeller.tell([toProblem(error)]);
     }
     const pauseMs = Math.min(intervalMs * 2 ** Math.min(failures, 10), Math.max(intervalMs, maxBackoffMs));
     await context.clock.sleep(pauseMs * (0.9 + 0.2 * context.clock.random()), { signal });
@@ -49,20 +51,24 @@ export interface ProblemTeller {
   tell(problems: readonly Problem[]): void;
 }
 
-/** A problem that stays is told once, not at every pass. */
+/** A problem that stays is told once, not at every pass; numbers in its message may change meanwhile. */
 export function createProblemTeller(log: Log): ProblemTeller {
   let known = new Map<string, Problem>();
   return {
     tell(problems) {
-      const now = new Map(problems.map((problem) => [formatProblem(problem), problem]));
-      for (const [text, problem] of now) {
-        const { code, policy, place, remedy, message } = problem;
-        if (!known.has(text))
-          log.warn({ code, disposition: catalogue[code].disposition, policy, ...place, remedy }, message);
-      }
-      for (const [text, { code, policy, message }] of known)
-        if (!now.has(text)) log.info({ code, policy }, `over: ${message}`);
+      const now = new Map(problems.map((problem) => [identify(problem), problem]));
+      for (const [id, problem] of now) if (!known.has(id)) tellProblem(log, problem);
+      for (const [id, { code, policy, message }] of known)
+        if (!now.has(id)) log.info({ code, policy }, `over: ${message}`);
       known = now;
     },
   };
+}
+
+function identify({ code, policy, place, message }: Problem): string {
+  return JSON.stringify([code, policy, place, message.replace(/[0-9]+/g, '#')]);
+}
+
+function tellProblem(log: Log, { code, policy, place, remedy, message }: Problem): void {
+  log.warn({ code, disposition: catalogue[code].disposition, policy, ...place, remedy }, message);
 }

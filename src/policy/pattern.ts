@@ -13,8 +13,8 @@ export interface Pattern {
 }
 
 const maxPatternChars = 1000;
-/** Compiled instructions: what a match costs per character. `\w{1000}` has some 1,000. */
-const maxProgramSize = 5000;
+/** Compiled instructions: what a match costs per character. `[0-9a-f]{40}` has some 40, and a registry may have 100,000 tags. */
+const maxProgramSize = 500;
 
 /**
  * The pattern in RE2 syntax; throws `PolicyInvalid` for what RE2 refuses (look-around, back-references, huge repeats).

@@ -42,7 +42,7 @@ const notTls: Reading = {
 const untrusted: Reading = {
   found: 'its TLS certificate is not trusted',
   transient: false,
-  remedy: 'Give the certificate authority of the host as `ca` under `registries` in the configuration.',
+  remedy: 'Give the certificate authority of the host as `caFile` under `registries` in the configuration.',
 };
 
 /** The failure of a request to `host` while doing `task` (`list the tags of "ghcr.io/acme/web"`). */

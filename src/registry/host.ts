@@ -16,7 +16,7 @@ export interface HostSettings {
   readonly credential?: Credential | undefined;
   /** Certificates in PEM, trusted besides the well-known ones. */
   readonly ca?: string | undefined;
-  /** Most pages of one tag listing; default 1000. Beyond it: ListingTruncated. */
+  /** Most pages of one tag listing; default 500. Beyond it: ListingTruncated. */
   readonly maxPages?: number | undefined;
 }
 

@@ -39,6 +39,6 @@ export const defaultLimits: Limits = {
   maxTagPageBytes: 32 * 1024 * 1024,
   maxManifestBytes: 8 * 1024 * 1024,
   maxTokenBytes: 64 * 1024,
-  maxPages: 1000,
+  maxPages: 500,
   maxTags: 500_000,
 };

@@ -76,6 +76,14 @@ describe('a configuration that cannot be used', { concurrency: 3 }, () => {
         /Cannot read configuration ".*none\.yaml": ENOENT, a readable file was wanted \[ConfigInvalid\]/,
       ],
       [['run', '--once'], /no Yaml repo is named, --repo URL-or-PATH or `repos` in the configuration was wanted/],
+      [
+        ['check', '--repo', 'git@git.example.com:acme/x.git'],
+        /Cannot use --repo: an address https:\/\/host\/path was wanted/,
+      ],
+      [
+        ['check', '--repo', 'https://git.example.com/x?token=1'],
+        /Cannot use --repo: an address without a query was wanted/,
+      ],
       [['run', '--onse'], /unknown option '--onse'/],
     ];
     const results = await Promise.all(runs.map(([args]) => startProgram(args, {}).finished));

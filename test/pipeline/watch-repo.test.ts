@@ -26,6 +26,16 @@ describe('createProblemTeller', () => {
   });
 });
 
+describe('createProblemTeller on numbers', () => {
+  it('takes a message whose numbers change for the same problem', () => {
+    const { log, lines } = recordingLog();
+    const teller = createProblemTeller(log);
+    teller.tell([createProblem('RegistryUnavailable', 'Cannot list: it asks to wait 21 s')]);
+    teller.tell([createProblem('RegistryUnavailable', 'Cannot list: it asks to wait 20 s')]);
+    assert.equal(lines.length, 1);
+  });
+});
+
 describe('watchRepo', () => {
   it('waits longer after each failure, goes on, and ends with the signal', async () => {
     const abort = new AbortController();
