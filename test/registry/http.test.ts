@@ -279,7 +279,7 @@ describe('TLS', () => {
     await assert.rejects(client.listTags(repository, { signal }), {
       code: 'RegistryUnavailable',
       message: /certificate is not trusted .*DEPTH_ZERO_SELF_SIGNED_CERT/,
-      remedy: /`ca`/,
+      remedy: /`caFile`/,
     });
     assert.deepEqual(waits, []);
   });
