@@ -1,28 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { readPolicyPieces, resolvePolicies } from '../../src/policy/read-policies.ts';
-import { readYaml } from '../../src/yaml/read-yaml.ts';
+import { application, resolve, updater } from './argocd-objects.ts';
 
 const prefix = 'argocd-image-updater.argoproj.io/';
-
-/** Documents as JSON, which is YAML: rows are shorter that way. */
-const updater = (spec: object, metadata: object = { name: 'images', namespace: 'argocd' }): string =>
-  JSON.stringify({ apiVersion: `${prefix}v1alpha1`, kind: 'ImageUpdater', metadata, spec });
-const application = (name: string, more: { metadata?: object; path?: string } = {}): string =>
-  JSON.stringify({
-    apiVersion: 'argoproj.io/v1alpha1',
-    kind: 'Application',
-    metadata: { name, namespace: 'argocd', ...more.metadata },
-    spec: { source: { path: more.path ?? `deploy/${name}` } },
-  });
-
-function resolve(files: Readonly<Record<string, string>>) {
-  const { policies, problems } = resolvePolicies(
-    Object.entries(files).map(([path, text]) => readPolicyPieces(readYaml(text, path), path)),
-  );
-  return { policies, keys: policies.map(({ key }) => key), problems };
-}
 
 describe('hostile input', () => {
   const good = application('web', { metadata: { annotations: { [`${prefix}image-list`]: 'acme/web' } } });
