@@ -29,7 +29,8 @@ interface Blocked extends Candidate {
 }
 
 interface Sorted {
-  readonly admitted: readonly Candidate[];
+  /** The best of those admitted: several where they tie. */
+  readonly ties: readonly Candidate[];
   readonly blocked: readonly Blocked[];
   /** One for each tag, in the order of the tags; undefined for those admitted. */
   readonly verdicts: readonly (TagVerdict | undefined)[];
@@ -63,9 +64,9 @@ export function selectTag(
 ): Selection {
   const reader = createTagReader(policy);
   const names = sortUnique(tags);
-  const { admitted, blocked, verdicts } = sortTags(reader, names, context);
+  const { ties, blocked, verdicts } = sortTags(reader, names, context);
   const now = parseCurrent(current);
-  const best = chooseBest(policy, admitted, now.tag);
+  const best = chooseSpelling(policy, ties, now.tag);
   const listed = now.tag !== undefined && names.includes(now.tag);
   const mayGoDown = policy.allowDowngrade && context.truncated !== true && listed;
   const decision = decide(policy, { reader, best, now, mayGoDown, context });
@@ -96,45 +97,42 @@ export function isUpgrade(policy: Policy, next: string, current: string | undefi
 }
 
 function sortTags(reader: TagReader, tags: readonly string[], context: SelectContext): Sorted {
-  const admitted: Candidate[] = [];
+  let ties: Candidate[] = [];
   const blocked: Blocked[] = [];
   const verdicts = tags.map((tag): TagVerdict | undefined => {
     const answer = reader.admit(tag, context);
     if (answer.kind === 'admitted') {
-      admitted.push({ tag, version: answer.version });
+      const [best] = ties;
+      const difference = best === undefined ? 1 : reader.order.compare(answer.version, best.version);
+      if (difference > 0) ties = [{ tag, version: answer.version }];
+      else if (difference === 0) ties.push({ tag, version: answer.version });
       return undefined;
     }
     if (answer.kind !== 'rejected') blocked.push({ tag, ...answer });
     return { tag, verdict: answer.kind, reason: answer.reason };
   });
-  return { admitted, blocked, verdicts };
+  return { ties, blocked, verdicts };
 }
 
-/** In code-unit order, each once. Registries list in that order already, which makes this cheap. */
+/** In code-unit order, each once. Most registries list them so: then they are taken as they are. */
 function sortUnique(tags: Iterable<string>): readonly string[] {
-  const sorted = [...tags].sort();
-  return sorted.filter((tag, index) => tag !== sorted[index - 1]);
+  const listed = [...tags];
+  if (listed.every((tag, index) => index === 0 || tag > (listed[index - 1] ?? ''))) return listed;
+  return listed.sort().filter((tag, index) => tag !== listed[index - 1]);
 }
 
-/** The highest; of those that tie the one Git has now, else one spelled the same way, else as the policy says. */
-function chooseBest(
+/** Of candidates that tie the one Git has now, else one spelled the same way, else as the policy says. */
+function chooseSpelling(
   policy: Policy,
-  candidates: readonly Candidate[],
+  ties: readonly Candidate[],
   current: string | undefined,
 ): Candidate | undefined {
-  const { order } = createTagReader(policy);
-  let ties: Candidate[] = [];
-  for (const candidate of candidates) {
-    const [best] = ties;
-    const difference = best === undefined ? 1 : order.compare(candidate.version, best.version);
-    if (difference > 0) ties = [candidate];
-    else if (difference === 0) ties.push(candidate);
-  }
   const byRule = (a: Candidate, b: Candidate) =>
     policy.ties === 'last' ? compareText(b.tag, a.tag) : a.tag.length - b.tag.length || compareText(a.tag, b.tag);
-  const [first] = ties.sort(byRule);
+  const sorted = [...ties].sort(byRule);
+  const [first] = sorted;
   if (current === undefined) return first;
-  return ties.find(({ tag }) => tag === current) ?? ties.find(({ tag }) => hasV(tag) === hasV(current)) ?? first;
+  return sorted.find(({ tag }) => tag === current) ?? sorted.find(({ tag }) => hasV(tag) === hasV(current)) ?? first;
 }
 
 interface Question {
