@@ -5,7 +5,10 @@ import { damaged } from './errors.ts';
 import { decodeName, isFolder, parseTree } from './tree.ts';
 
 export interface SnapshotReader {
-  /** The commit's files; the same object again for the commit read last. */
+  /**
+   * The commit's files; the same object again for the commit read last. A file whose name, or a folder's on the way to
+   * it, is not UTF-8 is left out: its path cannot be told as text, and commits keep it byte for byte.
+   */
   read(commit: string, find: FindObject): Snapshot;
 }
 
@@ -43,7 +46,9 @@ function listFiles(walk: Walk, tree: string, prefix: string): readonly RepoFile[
   if (prefix.split('/').length > maxDepth) throw damaged(`folder "${prefix.slice(0, 80)}"`, 'it is nested too deep');
   for (const entry of parseTree(readBody(walk.find, tree, 'tree'))) {
     if (--walk.entries.left < 0) throw damaged('the commit', `it has more than ${maxEntries} entries`);
-    const path = prefix + decodeName(entry.name);
+    const name = decodeName(entry.name);
+    if (name === undefined) continue;
+    const path = prefix + name;
     if (!isFolder(entry)) files.push({ path, oid: entry.oid, mode: entry.mode });
     else for (const file of findListing(walk, entry.oid, `${path}/`)) files.push(file);
   }

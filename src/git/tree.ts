@@ -39,9 +39,21 @@ export function isFolder(entry: TreeEntry): boolean {
   return entry.mode === '40000' || entry.mode === '040000';
 }
 
-/** The entry's name as text; bytes that are not UTF-8 show as U+FFFD. */
-export function decodeName(name: string): string {
-  return isAscii(name) ? name : Buffer.from(name, 'latin1').toString('utf8');
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * The name (bytes as latin1) as text; undefined where the bytes are not UTF-8: no text would lead back to them.
+ *
+ * @example
+ * decodeName('gr\u00c3\u00b6\u00c3\u009fe.yaml') // 'größe.yaml'
+ */
+export function decodeName(name: string): string | undefined {
+  if (isAscii(name)) return name;
+  try {
+    return utf8.decode(Buffer.from(name, 'latin1'));
+  } catch {
+    return undefined;
+  }
 }
 
 function encodeName(text: string): string {

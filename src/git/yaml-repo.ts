@@ -41,7 +41,8 @@ export interface YamlRepoOptions {
 /**
  * The repository behind the port `YamlRepo`. Calls of `fetch` and `push` run one after the other.
  *
- * - `fetch` gives the same Snapshot object while the branch has not moved; a rewritten branch is followed.
+ * - `fetch` gives the same Snapshot object while the branch has not moved; a rewritten branch is followed. Files whose
+ *   name is not UTF-8 are left out of the snapshot, and kept in every commit.
  * - `readBlobs` leaves out blobs larger than `maxBlobBytes`; an id that the repository does not have is `RepoInvalid`.
  * - `push` changes existing files only, keeps their modes, and never forces. In a work tree that has the branch checked
  *   out, the files change too.
