@@ -13,6 +13,6 @@ export {
   parseImageReference,
 } from './image/reference.ts';
 export type { Policy, SelectRule } from './policy/policy.ts';
-export { readPolicies } from './policy/read-policies.ts';
+export { readPolicies, readRepoPolicies } from './policy/read-policies.ts';
 export { type SelectContext, selectTag } from './select/select-tag.ts';
 export type { Selection, SelectionKind, TagVerdict } from './select/selection.ts';

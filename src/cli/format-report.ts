@@ -76,7 +76,7 @@ function toResult({ code, message, remedy, place }: Problem): object {
     place?.line === undefined
       ? {}
       : { region: { startLine: place.line, ...(place.column !== undefined && { startColumn: place.column }) } };
-  const uri = place === undefined ? undefined : encodeURI(place.file);
+  const uri = place === undefined ? undefined : place.file.split('/').map(encodeURIComponent).join('/');
   const locations = uri === undefined ? [] : [{ physicalLocation: { artifactLocation: { uri }, ...region } }];
   return { ruleId: code, level: severityOf(code), message: { text: `${message}. ${remedy}` }, locations };
 }

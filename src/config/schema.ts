@@ -1,5 +1,6 @@
 /** The operator's configuration: what is validated, and what config/config.schema.json is made of. */
 import { z } from 'zod';
+import { resolveGlob } from '../policy/glob.ts';
 
 const credentialsSchema = z
   .strictObject({
@@ -37,7 +38,12 @@ const repoSchema = z
     path: z.string().min(1).optional().describe('Folder of a local repository: bare, or a work tree.'),
     branch: z.string().min(1).max(250).optional().describe("By default the repository's own default branch."),
     paths: z
-      .array(z.string().min(1))
+      .array(
+        z
+          .string()
+          .min(1)
+          .refine((path) => resolveGlob('', path) !== undefined, { message: 'a path inside the repository' }),
+      )
       .min(1)
       .default(['.'])
       .describe('Folders or globs in which YAML files are looked at.'),

@@ -4,6 +4,7 @@ import { TallymanError } from '../error/tallyman-error.ts';
 import { findBlockText } from '../yaml/block-text.ts';
 import { readYaml, type YamlFile } from '../yaml/read-yaml.ts';
 import { startOf, styleOf } from '../yaml/scalar-source.ts';
+import { isOtherType } from '../yaml/scalar-tag.ts';
 import type { Edit } from './plan.ts';
 import { readsAsOtherType } from './quote-scalar.ts';
 
@@ -96,7 +97,7 @@ function spliceText(text: string, edits: readonly PlacedEdit[]): string {
 
 function proveValue(file: string, edit: Edit, is: Trace): void {
   const plain = is.scalar !== undefined && styleOf(is.scalar) === 'plain';
-  const string = typeof is.value === 'string' && !(plain && readsAsOtherType(is.value));
+  const string = typeof is.value === 'string' && !(plain && readsAsOtherType(is.value)) && !isOtherType(is.scalar?.tag);
   if (string && is.value === edit.value) return;
   throw refuse(
     file,

@@ -2,7 +2,7 @@
 import { type Problem, toProblem } from '../error/problem.ts';
 import { createGlob } from '../policy/glob.ts';
 import type { Policy } from '../policy/policy.ts';
-import { type PolicyPieces, policyNeedles, readPolicyPieces, resolvePolicies } from '../policy/read-policies.ts';
+import { mayHoldPolicies, type PolicyPieces, readPolicyPieces, resolvePolicies } from '../policy/read-policies.ts';
 import { findExplicitSites, listExplicitFiles } from '../target/find-explicit.ts';
 import { type FileSites, findSites, findSitesIn, mergeSites } from '../target/find-sites.ts';
 import { findImageNames, lastComponent } from '../target/image-names.ts';
@@ -34,7 +34,7 @@ export interface RepoMemory {
 
 /** A memory for one Yaml repo; `paths` are the folders or globs in which YAML files are looked at. */
 export function createRepoMemory(paths: readonly string[]): RepoMemory {
-  const globs = paths.map((path) => createGlob(path.replace(/^\.\/?/, '').replace(/\/$/, '')));
+  const globs = paths.map(createGlob);
   const isWatched = ({ path, mode }: RepoFile) =>
     mode.startsWith('100') && /\.ya?ml$/i.test(path) && globs.some((glob) => glob(path));
   let known = new Map<string, BlobFacts>();
@@ -95,7 +95,7 @@ function learn(bytes: Uint8Array, path: string): BlobFacts {
   // One byte a character: the needles are ASCII, and nothing here is ever written back.
   const rough = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
   const facts = { hasMarker: rough.includes(markerNeedle), imageNames: findImageNames(rough), pieces: noPieces };
-  if (!policyNeedles.some((needle) => rough.includes(needle))) return facts;
+  if (!mayHoldPolicies(rough)) return facts;
   try {
     const yaml = readYaml(decodeText(bytes, path), path);
     return { ...facts, pieces: readPolicyPieces(yaml, path), sites: findSitesIn(yaml, path) };

@@ -2,12 +2,15 @@ import { parsePattern } from './pattern.ts';
 
 /**
  * Whether paths match a glob: `*` within one folder's name, `**` over any number of folders, `?` one character; a glob
- * that names a folder matches all below it. Both are relative to the repository's root. Linear time.
+ * that names a folder matches all below it. Both are relative to the
+ * repository's root; `./` and `/` before it or after it make no difference, and what leads out matches nothing. Linear time.
  *
  * @example
  * createGlob('apps/**')('apps/web/deploy.yaml') // true
  */
-export function createGlob(glob: string): (path: string) => boolean {
+export function createGlob(text: string): (path: string) => boolean {
+  const glob = resolveGlob('', text);
+  if (glob === undefined) return () => false;
   if (glob === '' || glob === '**') return () => true;
   if (!/[*?]/.test(glob)) return (path) => path === glob || path.startsWith(`${glob}/`);
   const body = glob.replace(/\*\*\/|\*\*|\*|\?|[^*?]+/g, (part) => {

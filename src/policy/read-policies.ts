@@ -1,8 +1,10 @@
 /** What people wrote in the Yaml repo, in any dialect, as policies. */
-import { createProblem, type Problem } from '../error/problem.ts';
+import { type Document, isMap, isNode, isSeq } from 'yaml';
+import { createProblem, type Problem, toProblem } from '../error/problem.ts';
+import { decodeText } from '../yaml/decode-text.ts';
 import { readYaml, type YamlFile } from '../yaml/read-yaml.ts';
 import { argocdDialect } from './dialects/argocd.ts';
-import type { Dialect, PieceFindings, PolicyFindings } from './dialects/dialect.ts';
+import type { Dialect, PieceFindings, PolicyDocument, PolicyFindings } from './dialects/dialect.ts';
 import { fluxDialect } from './dialects/flux.ts';
 import { tallymanDialect } from './dialects/tallyman.ts';
 import type { Policy } from './policy.ts';
@@ -15,8 +17,10 @@ const dialects: Readonly<Record<DialectName, Dialect>> = {
   flux: erase(fluxDialect),
 };
 
-/** Byte strings of which every policy file holds at least one. */
-export const policyNeedles: readonly string[] = Object.values(dialects).flatMap((dialect) => dialect.needles);
+/** Whether a file's text may hold policies, or pieces of them, in any dialect. */
+export function mayHoldPolicies(text: string): boolean {
+  return names.some((name) => dialects[name].mayHold(text));
+}
 
 /** What one file adds to the policies of a repository. */
 export interface PolicyPieces {
@@ -33,8 +37,29 @@ export function readPolicyPieces(file: YamlFile, path: string): PolicyPieces {
   );
   return {
     pieces: findings.flatMap(({ dialect, pieces }) => pieces.map((piece) => ({ dialect, piece }))),
-    problems: [...file.problems, ...findings.flatMap((finding) => finding.problems)],
+    problems: [
+      ...file.problems,
+      ...findings.flatMap((finding) => finding.problems),
+      ...file.documents.flatMap((document) => reportListed(document, { file, path })),
+    ],
   };
+}
+
+/** Policies are documents of their own: one that is an item of a `kind: List` is not read, and that is said. */
+function reportListed(document: Document.Parsed, { file, path }: Omit<PolicyDocument, 'document'>): Problem[] {
+  const items = document.get('items', true);
+  if (!isSeq(items)) return [];
+  const listed = items.items.filter(
+    (item) => isMap(item) && names.some((name) => name !== 'argocd' && dialects[name].claims(item)),
+  );
+  return listed.map((item) => {
+    const place = { file: path, ...file.placeOf(isNode(item) ? (item.range?.[0] ?? 0) : 0) };
+    const remedy = 'Take the policy out of the List, into a document of its own.';
+    return createProblem('PolicyInvalid', 'Cannot read a policy inside a List, a document of its own was wanted', {
+      place,
+      remedy,
+    });
+  });
 }
 
 /** The policies that all files of a repository make together; of those that share one name none is used, and each is reported. */
@@ -56,6 +81,20 @@ export function resolvePolicies(files: readonly PolicyPieces[]): PolicyFindings 
  */
 export function readPolicies(text: string, path: string): PolicyFindings {
   return resolvePolicies([readPolicyPieces(readYaml(text, path), path)]);
+}
+
+/** The policies that the files of a repository make together, in all dialects; a file that cannot be read is a problem only if it may hold one. */
+export function readRepoPolicies(files: ReadonlyMap<string, Uint8Array>): PolicyFindings {
+  return resolvePolicies([...files].map(([path, bytes]) => learnPieces(bytes, path)));
+}
+
+function learnPieces(bytes: Uint8Array, path: string): PolicyPieces {
+  if (!mayHoldPolicies(new TextDecoder('latin1').decode(bytes))) return { pieces: [], problems: [] };
+  try {
+    return readPolicyPieces(readYaml(decodeText(bytes, path), path), path);
+  } catch (error) {
+    return { pieces: [], problems: [toProblem(error, { place: { file: path } })] };
+  }
 }
 
 function rejectDuplicates(policies: readonly Policy[]): PolicyFindings {

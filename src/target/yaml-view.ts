@@ -1,6 +1,7 @@
 import { type Alias, isScalar, type Scalar, type YAMLMap } from 'yaml';
 import type { YamlFile } from '../yaml/read-yaml.ts';
 import { isLiteral, startOf, styleOf, textOf } from '../yaml/scalar-source.ts';
+import { isOtherType } from '../yaml/scalar-tag.ts';
 import {
   formatKey,
   formatPath,
@@ -114,6 +115,7 @@ export function describeUnwritable(view: YamlView, scalar: ViewScalar): string |
   const { text } = view.file;
   const { node } = scalar;
   const style = styleOf(node);
+  if (isOtherType(node.tag)) return `its value is tagged ${node.tag}; a string was wanted`;
   if (style === 'block') return 'its value is a block scalar; a value on one line was wanted';
   if (style === 'empty' && !canInsert(text, scalar)) return 'it has no value; a value on its line was wanted';
   if (text.slice(node.range[0], node.range[1]).includes('\n'))

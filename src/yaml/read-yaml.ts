@@ -19,7 +19,7 @@ export interface YamlFile {
 
 /**
  * The documents of a YAML text, with errors as problems at their place; throws `FileUnreadable` where the text is past a
- * limit (nesting deeper than 100 levels) and so not looked into at all.
+ * limit (nested deeper than 100 levels, more than 2,000 documents or 250,000 values) and so not looked into at all.
  *
  * Keys that stand twice are left alone (the parser's own check is quadratic); values keep their source text.
  */
@@ -30,15 +30,11 @@ export function readYaml(text: string, file: string): YamlFile {
     const { line, col } = lines.linePos(offset);
     return { line, column: col };
   };
-  if (lexemes.tooDeepAt !== undefined) {
-    const line = text.slice(0, lexemes.tooDeepAt).split('\n').length;
-    throw new TallymanError(
-      'FileUnreadable',
-      `Cannot read file "${file}": it is nested deeper than ${lexemes.maxDepth} levels, which is the limit`,
-      { place: { file, line } },
-    );
-  }
-  const { documents: all, unread } = composeDocuments(parseLexemes(lexemes.lexemes, lines));
+  const { excess } = lexemes;
+  if (excess !== undefined) throw refuse(text, file, excess);
+  const { documents: all, unread } = composeDocuments(
+    parseLexemes(lexemes.lexemes, lines, (offset) => refuse(text, file, { offset, found: tangled })),
+  );
   const report = ({ message, pos }: Fault) => {
     const found = message.replace(/\s+/g, ' ').slice(0, 200);
     const place = { file, ...placeOf(pos[0]) };
@@ -97,10 +93,27 @@ type ComposeErrorHandler = (
   warning?: boolean,
 ) => void;
 
+const tangled = 'its structure is too tangled to be read, plain YAML was wanted';
+/** The parser keeps what is open on a stack, on which broken lines pile up without end; what is valid stays far below. */
+const maxOpenTokens = 1000;
+
 /** What the parser makes of lexemes that are there already: lexing is a fifth of the work, and is done once. */
-function* parseLexemes(lexemes: readonly string[], lines: LineCounter): Generator<CST.Token, void> {
+function* parseLexemes(
+  lexemes: readonly string[],
+  lines: LineCounter,
+  tooTangled: (offset: number) => TallymanError,
+): Generator<CST.Token, void> {
   const parser = new Parser(lines.addNewLine);
+  const open: { readonly length: number } = Reflect.get(parser, 'stack');
   lines.addNewLine(0);
-  for (const lexeme of lexemes) yield* parser.next(lexeme);
+  for (const lexeme of lexemes) {
+    yield* parser.next(lexeme);
+    if (open.length > maxOpenTokens) throw tooTangled(Reflect.get(parser, 'offset'));
+  }
   yield* parser.end();
+}
+
+function refuse(text: string, file: string, { offset, found }: { offset: number; found: string }): TallymanError {
+  const line = text.slice(0, offset).split('\n').length;
+  return new TallymanError('FileUnreadable', `Cannot read file "${file}": ${found}`, { place: { file, line } });
 }

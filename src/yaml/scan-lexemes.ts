@@ -11,52 +11,90 @@ export interface MarkedComment {
 }
 
 interface LexemeScan {
-  readonly maxDepth: number;
-  /** Where nesting first went past the limit; undefined where it never did. */
-  readonly tooDeepAt: number | undefined;
+  /** The first limit that the text is past, and where; undefined where it is within all of them. */
+  readonly excess: { readonly offset: number; readonly found: string } | undefined;
   readonly comments: readonly MarkedComment[];
-  /** The whole text in pieces, the lexer's signs among them: what the parser goes on with. */
   readonly lexemes: readonly string[];
 }
 
 /** Text that a marker comment must hold; shared with the byte filter. */
 export const markerNeedle = '$imagepolicy';
 
+/** Bounds on what parsing costs: nesting, documents, and values with the marks that open or part them. */
 const maxDepth = 100;
+const maxDocuments = 2000;
+const maxNodes = 250_000;
 /** The lexer's zero-width signs: document start, end of a broken flow collection, "a plain scalar follows". */
 const documentSign = '\u0002';
 const flowErrorSign = '\u0018';
 const scalarSign = '\u001f';
 
-/** One linear pass over the lexemes, which never fails: nesting depth and marker comments. */
+/** One linear pass over the lexemes, which never fails: limits and marker comments. */
 export function scanLexemes(text: string): LexemeScan {
-  const comments: MarkedComment[] = [];
   const lexemes: string[] = [];
-  const depth = createDepthMeter();
+  const markers = createMarkerCollector();
+  const meter = createExcessMeter();
   let offset = 0;
-  let scalarOffsets: number[] = [];
   let scalarFollows = false;
-  let tooDeepAt: number | undefined;
   for (const lexeme of new Lexer().lex(text)) {
     lexemes.push(lexeme);
-    if (lexeme === documentSign || lexeme === flowErrorSign) continue;
-    if (lexeme === scalarSign) {
-      scalarFollows = true;
-      continue;
-    }
-    if (scalarFollows || lexeme[0] === '"' || lexeme[0] === "'") scalarOffsets.push(offset);
-    else if (lexeme[0] === '\n' || lexeme === '\r\n') scalarOffsets = [];
-    else if (lexeme[0] === '#' && lexeme.includes(markerNeedle)) {
-      comments.push({ offset, text: lexeme, scalarOffsets });
-    }
-    if (depth.add(lexeme, scalarFollows) > maxDepth) {
-      tooDeepAt = offset;
-      break;
-    }
+    if (lexeme === documentSign) meter.addDocument();
+    if (lexeme === scalarSign) scalarFollows = true;
+    if (lexeme === documentSign || lexeme === flowErrorSign || lexeme === scalarSign) continue;
+    markers.add(lexeme, scalarFollows, offset);
+    const found = meter.add(lexeme, scalarFollows);
+    if (found !== undefined) return { excess: { offset, found }, comments: markers.comments, lexemes };
     scalarFollows = false;
     offset += lexeme.length;
   }
-  return { maxDepth, tooDeepAt, comments, lexemes };
+  return { excess: undefined, comments: markers.comments, lexemes };
+}
+
+function createMarkerCollector(): {
+  comments: MarkedComment[];
+  add(lexeme: string, isScalar: boolean, offset: number): void;
+} {
+  const comments: MarkedComment[] = [];
+  let scalarOffsets: number[] = [];
+  return {
+    comments,
+    add(lexeme, isScalar, offset) {
+      if (isScalar || lexeme[0] === '"' || lexeme[0] === "'") scalarOffsets.push(offset);
+      else if (lexeme[0] === '\n' || lexeme === '\r\n') scalarOffsets = [];
+      else if (lexeme[0] === '#' && lexeme.includes(markerNeedle))
+        comments.push({ offset, text: lexeme, scalarOffsets });
+    },
+  };
+}
+
+/** Counts documents, nodes and depth; `add` says what is too much. */
+function createExcessMeter(): { addDocument(): void; add(lexeme: string, isScalar: boolean): string | undefined } {
+  const depth = createDepthMeter();
+  let documents = 0;
+  let nodes = 0;
+  return {
+    addDocument() {
+      documents += 1;
+    },
+    add(lexeme, isScalar) {
+      if (isScalar || /^["'*[{,?-]/.test(lexeme)) nodes += 1;
+      return describeExcess({ depth: depth.add(lexeme, isScalar), documents, nodes });
+    },
+  };
+}
+
+function describeExcess({
+  depth,
+  documents,
+  nodes,
+}: {
+  depth: number;
+  documents: number;
+  nodes: number;
+}): string | undefined {
+  if (depth > maxDepth) return `it is nested deeper than ${maxDepth} levels, which is the limit`;
+  if (documents > maxDocuments) return `it has more than ${maxDocuments} documents, which is the limit`;
+  return nodes > maxNodes ? `it has more than ${maxNodes} values, which is the limit` : undefined;
 }
 
 /** Counts nesting: open flow collections, plus the columns at which block collections are open. */

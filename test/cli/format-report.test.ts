@@ -51,7 +51,7 @@ describe('formatReports', () => {
       ['error', 'warning'],
     );
     assert.deepEqual(run.results[0].locations, [
-      { physicalLocation: { artifactLocation: { uri: 'a%20b/p,1.yaml' }, region: { startLine: 3, startColumn: 7 } } },
+      { physicalLocation: { artifactLocation: { uri: 'a%20b/p%2C1.yaml' }, region: { startLine: 3, startColumn: 7 } } },
     ]);
     assert.deepEqual(run.results[1].locations, []);
   });

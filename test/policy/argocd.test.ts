@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Policy } from '../../src/policy/policy.ts';
-import { policyNeedles } from '../../src/policy/read-policies.ts';
+import { mayHoldPolicies } from '../../src/policy/read-policies.ts';
 import { application, brief, only, read } from './annotated-application.ts';
 
 describe('annotated Applications', () => {
@@ -39,7 +39,10 @@ describe('annotated Applications', () => {
 
   it('may stand in any file that a needle finds', () => {
     const text = application(['image-list: web']);
-    assert.ok(policyNeedles.some((needle) => text.includes(needle)));
+    assert.ok(mayHoldPolicies(text));
+    for (const kind of ['"Application"', "'Application'", '  Application', 'ApplicationSet'])
+      assert.ok(mayHoldPolicies(`{kind:${kind}}`));
+    assert.ok(!mayHoldPolicies('kind: Rollout\napiVersion: argoproj.io/v1alpha1\n'));
   });
 
   const kinds: Record<string, { list: string; strategy?: string; select: Policy['select']; pin: Policy['pin'] }> = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { readPolicies, readPolicyPieces, resolvePolicies } from '../../src/policy/read-policies.ts';
+import { readPolicies, readPolicyPieces, readRepoPolicies, resolvePolicies } from '../../src/policy/read-policies.ts';
 import { readYaml } from '../../src/yaml/read-yaml.ts';
 
 /** A policy whose lines can be replaced by number, from 1. */
@@ -162,6 +162,37 @@ describe('readPolicies', () => {
   it('lets annotations and status of a cluster through', () => {
     const text = withLine(5, '  annotations: {a: b}', '  labels: {c: d}');
     assert.equal(readPolicies(`${text}\nstatus: {anything: [1]}\n`, 'p.yaml').problems.length, 0);
+  });
+});
+
+describe('policies in a List', () => {
+  it('are reported, not passed over', () => {
+    const list = `apiVersion: v1\nkind: List\nitems:\n- kind: Pod\n- ${lines.join('\n  ')}\n`;
+    const { policies, problems } = readPolicies(list, 'list.yaml');
+    assert.deepEqual(policies, []);
+    assert.deepEqual(
+      problems.map(({ code, place }) => [code, place?.line]),
+      [['PolicyInvalid', 5]],
+    );
+  });
+});
+
+describe('readRepoPolicies', () => {
+  it('reads all files of a repository, and reports only those that may hold policies', () => {
+    const files = new Map(
+      Object.entries({ 'a.yaml': lines.join('\n'), 'chart.yaml': '{{ x', 'bad.yaml': `x: [\n# tallyman.dev/` }).map(
+        ([path, text]) => [path, new TextEncoder().encode(text)] as const,
+      ),
+    );
+    const { policies, problems } = readRepoPolicies(files);
+    assert.deepEqual(
+      policies.map(({ key }) => key),
+      ['shop/web'],
+    );
+    assert.deepEqual(
+      problems.map(({ code, place }) => [code, place?.file]),
+      [['FileUnreadable', 'bad.yaml']],
+    );
   });
 });
 

@@ -60,9 +60,24 @@ describe('readYaml', () => {
     });
   }
 
+  const excessive: Record<string, [string, RegExp]> = {
+    'too many documents': ['...\n'.repeat(260_000), /more than 2000 documents/],
+    'too many values': [`[${'x, '.repeat(340_000)}]`, /more than 250000 values/],
+    'too many empty items': ['-\n'.repeat(500_000), /more than 250000 values/],
+    'too many anchors': ['- &a x\n'.repeat(149_000), /more than 250000 values/],
+    'broken lines that pile up': [`${'a: b: c\n'.repeat(4000)}\n---\nb: 1\n`, /too tangled/],
+  };
+  for (const [name, [text, message]] of Object.entries(excessive)) {
+    it(`refuses ${name}, soon`, () => {
+      const start = performance.now();
+      assert.throws(() => readYaml(text, 'big.yaml'), { code: 'FileUnreadable', message });
+      assert.ok(performance.now() - start < 5000);
+    });
+  }
+
   const faulty: Record<string, string> = {
-    'a document': `image: x\n${'- b\n'.repeat(250_000)}`,
-    'many documents': `# x\n${'a: b: c\n---\n'.repeat(60_000)}`,
+    'a document': `image: x\n${'- b\n'.repeat(100_000)}`,
+    'many documents': `# x\n${'a: b: c\n---\n'.repeat(1_900)}`,
   };
   for (const [name, text] of Object.entries(faulty)) {
     it(`stops reading ${name} with more faults than anybody would mend`, () => {

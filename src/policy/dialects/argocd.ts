@@ -11,12 +11,15 @@ import type { Dialect, PieceFindings, PolicyDocument, PolicyFindings } from './d
 
 type Piece = ApplicationPiece | UpdaterPiece;
 
+/** Not only the group: Argo's other objects stand in many a template that is no YAML. */
+const applicationKind = /kind["']?[ \t]*:[ \t]*["']?Application/;
+
 /**
  * Versions are written where the Yaml repo has them, never to a file of overrides. Newest-build is by trusted time, not by
  * the date that a publisher wrote into the image. Of the same version spelled twice the last in code-unit order is taken.
  */
 export const argocdDialect: Dialect<Piece> = {
-  needles: [annotationPrefix, 'kind: Application', '"Application"'],
+  mayHold: (text) => text.includes(annotationPrefix) || applicationKind.test(text),
   claims(document) {
     const [apiVersion, kind] = [document.get('apiVersion'), document.get('kind')];
     if (typeof apiVersion !== 'string') return false;

@@ -9,6 +9,11 @@ export interface PolicyFindings {
   readonly problems: readonly Problem[];
 }
 
+/** What a document and a map have in common. */
+export interface KeyedObject {
+  get(key: string): unknown;
+}
+
 /** A document as a dialect sees it. */
 export interface PolicyDocument {
   readonly document: Document.Parsed;
@@ -25,10 +30,10 @@ export interface PieceFindings<Piece> {
 
 /** A way of writing policies; a dialect is one file here and one row in read-policies.ts. */
 export interface Dialect<Piece = unknown> {
-  /** Bytes of which every file of this dialect holds at least one: files without them are not parsed. */
-  readonly needles: readonly string[];
-  /** Whether the document is one of this dialect's objects, well-formed or not. */
-  claims(document: Document.Parsed): boolean;
+  /** Whether the text may hold an object of this dialect: files that cannot are not parsed. Never false where one is. */
+  mayHold(text: string): boolean;
+  /** Whether the document, or the item of a list, is one of this dialect's objects, well-formed or not. */
+  claims(object: KeyedObject): boolean;
   read(document: PolicyDocument): PieceFindings<Piece>;
   /** The policies that the pieces of the whole repository make. */
   resolve(pieces: readonly Piece[]): PolicyFindings;

@@ -7,8 +7,8 @@ import { openObject, reportOn } from './kubernetes-object.ts';
 export interface AutomationPiece {
   readonly kind: 'automation';
   readonly namespace: string;
-  /** From the repository's root. */
-  readonly path: string;
+  /** From the repository's root; undefined where it cannot be used: then nothing may be written. */
+  readonly path: string | undefined;
   readonly suspend: boolean;
 }
 
@@ -45,7 +45,6 @@ export function readAutomation(document: PolicyDocument): PieceFindings<Automati
         wanted: 'a path inside it',
       }),
     );
-    return { pieces: [], problems };
   }
   const suspend = object.text(['spec', 'suspend']) === 'true';
   return { pieces: [{ kind: 'automation', namespace: object.namespace, path, suspend }], problems };

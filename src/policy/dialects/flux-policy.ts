@@ -158,7 +158,7 @@ export function toPolicy(
     return createProblem('PolicyInvalid', message, { place: piece.repositoryPlace, policy: key });
   }
   const own = automations.filter((automation) => automation.namespace === namespace);
-  const running = own.filter((automation) => !automation.suspend);
+  const globs = own.flatMap(({ suspend, path }) => (suspend ? [] : (path ?? [])));
   return {
     key,
     namespace,
@@ -174,10 +174,10 @@ export function toPolicy(
     platforms: [],
     ties: 'shortest',
     pin,
-    paths: { globs: own.length === 0 ? [''] : running.map((automation) => automation.path), explicit: own.length > 0 },
+    paths: { globs: own.length === 0 ? [''] : globs, explicit: own.length > 0 },
     targets: [],
     markersOnly: true,
-    suspend: piece.suspend || repository.suspend || (own.length > 0 && running.length === 0),
+    suspend: piece.suspend || repository.suspend || (own.length > 0 && globs.length === 0),
     source,
   };
 }

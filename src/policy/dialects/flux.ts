@@ -1,5 +1,4 @@
 /** Flux's dialect: `ImageRepository`, `ImagePolicy` and the paths of `ImageUpdateAutomation`, read as they are. */
-import type { Document } from 'yaml';
 import type { Problem } from '../../error/problem.ts';
 import type { Policy } from '../policy.ts';
 import type { Dialect, PieceFindings, PolicyDocument, PolicyFindings } from './dialect.ts';
@@ -21,8 +20,8 @@ const readers: Readonly<Record<string, (document: PolicyDocument) => PieceFindin
 
 /** Source: the API reference of Flux's image-reflector and image-automation controllers, v1 and v1beta2. */
 export const fluxDialect: Dialect<FluxPiece> = {
-  needles: [group],
-  claims(document: Document.Parsed) {
+  mayHold: (text) => text.includes(group),
+  claims(document) {
     const apiVersion = document.get('apiVersion');
     return typeof apiVersion === 'string' && apiVersion.startsWith(group);
   },

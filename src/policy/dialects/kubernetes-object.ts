@@ -16,7 +16,7 @@ export interface KubernetesObject {
   readonly source: Place;
   /** What the field holds as text, also for a number or boolean; undefined where it is absent or no scalar. */
   text(path: Path): string | undefined;
-  /** Whether there is anything at the path. */
+  /** Whether there is anything at the path; Kubernetes drops an explicit null. */
   has(path: Path): boolean;
   /** Texts of a sequence; undefined where there is none. */
   list(path: Path): readonly string[] | undefined;
@@ -39,7 +39,10 @@ export function openObject({ document, file, path: filePath }: PolicyDocument): 
     name,
     source: { file: filePath, ...file.placeOf(start) },
     text,
-    has: (path) => read(path) !== undefined,
+    has(path) {
+      const node = read(path);
+      return node !== undefined && !(isScalar(node) && node.value === null);
+    },
     list(path) {
       const node = read(path);
       if (!isSeq(node)) return undefined;

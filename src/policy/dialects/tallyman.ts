@@ -18,7 +18,7 @@ import type { Dialect, PieceFindings, PolicyDocument } from './dialect.ts';
 const needle = 'tallyman.dev/';
 
 export const tallymanDialect: Dialect<Policy> = {
-  needles: [needle],
+  mayHold: (text) => text.includes(needle),
   claims(document) {
     const apiVersion = document.get('apiVersion');
     return typeof apiVersion === 'string' && apiVersion.startsWith(needle);
