@@ -20,7 +20,7 @@ export interface Checkout {
 
 /** The repository at a bare repository's path, a work tree's, or a `.git` folder's; throws `RepoInvalid`. */
 export function openGitDir(path: string): GitDir {
-  const gitDir = locate(path);
+  const gitDir = findGitDir(path);
   if (gitDir === undefined)
     throw repoInvalid(
       `Cannot use Yaml repo "${path}": it is no Git repository, a bare repository or the root of a work tree was wanted`,
@@ -43,7 +43,8 @@ function unusable(path: string, found: string): Error {
   );
 }
 
-function locate(path: string): string | undefined {
+/** The folder with the objects: `.git` in the path or what it points to, or the path itself; undefined where there is none. */
+export function findGitDir(path: string): string | undefined {
   const inner = join(path, '.git');
   const candidates = [inner, path];
   const pointer = existsSync(inner) && statSync(inner).isFile() ? readText(inner) : undefined;
