@@ -4,7 +4,7 @@ import type { OpenSession, RepoSession } from './cli/session.ts';
 import { defaultStateDir } from './config/load-config.ts';
 import { readCertificates, readSecret } from './config/read-secret.ts';
 import type { Config, RepoConfig } from './config/schema.ts';
-import { createWorkFiles } from './git/work-files.ts';
+import { createWorkFiles, hasWorkFiles } from './git/work-files.ts';
 import { createYamlRepo } from './git/yaml-repo.ts';
 import { checkRepo } from './pipeline/check-repo.ts';
 import type { Clock, Log, Registry } from './pipeline/ports.ts';
@@ -65,11 +65,13 @@ function openRepo(
     timeoutMs: config.timeoutSeconds * 1000,
     allowedRegistries: config.allowedRegistries,
   };
-  const files = path === undefined ? yamlRepo : createWorkFiles(path);
+  const onDisk = path !== undefined && repo.branch === undefined && hasWorkFiles(path);
+  const files = onDisk ? createWorkFiles(path) : yamlRepo;
   const session: RepoSession = {
     name: repo.url ?? path ?? '',
     context,
-    check: (options) => checkRepo(files, createRepoMemory(repo.paths), { ...options, allowedRegistries: config.allowedRegistries }),
+    check: (options) =>
+      checkRepo(files, createRepoMemory(repo.paths), { ...options, allowedRegistries: config.allowedRegistries }),
   };
   return { session, close: () => yamlRepo.close() };
 }

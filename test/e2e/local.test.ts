@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { runGit } from '../services/git-server.ts';
+import { commitFiles, runGit } from '../services/git-server.ts';
 import { makeApp } from './manifests.ts';
 import { author, readTree, startWorld, tipOf, type World } from './world.ts';
 
@@ -84,5 +84,19 @@ describe('a Yaml repo in a folder', { concurrency: 4 }, () => {
     assert.equal(code, 0, stderr);
     assert.equal(runGit(folder, ['diff', '--name-only', 'HEAD~1', 'HEAD']), file);
     assert.equal(runGit(folder, ['status', '--porcelain']), status);
+  });
+
+  it('check: reads a bare repository and a named branch as committed, a work tree as it is on disk', async () => {
+    const bare = makeRepo('checked');
+    runGit(world.folder, ['clone', '-q', bare, 'checked']);
+    const folder = join(world.folder, 'checked');
+    const check = async (settings: { path: string; branch?: string }): Promise<unknown> =>
+      (await world.run(['check', '--config', world.configure('checked', { repos: [settings] })])).code;
+    assert.equal(await check({ path: bare }), 0);
+    appendFileSync(join(folder, file), 'not: [yaml\n');
+    assert.equal(await check({ path: folder }), 1);
+    assert.equal(await check({ path: folder, branch: 'main' }), 0);
+    commitFiles(bare, { [file]: `${readTree(bare)[file]?.text}not: [yaml\n` });
+    assert.equal(await check({ path: bare }), 1);
   });
 });
