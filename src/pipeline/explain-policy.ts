@@ -2,11 +2,11 @@
 import type { Problem } from '../error/problem.ts';
 import { type Place, TallymanError } from '../error/tallyman-error.ts';
 import type { Policy, SelectRule } from '../policy/policy.ts';
-import { sortVerdicts } from '../select/select-tag.ts';
+import { selectTag, sortVerdicts } from '../select/select-tag.ts';
 import type { TagVerdict } from '../select/selection.ts';
-import { formatPlace, formatVersion, readCurrent } from '../target/target.ts';
+import { formatPlace, formatVersion, readCurrent, type Target } from '../target/target.ts';
 import type { ImageLookup } from './look-up-images.ts';
-import { type PassContext, planPass } from './run-pass.ts';
+import { type PassContext, type PlannedPass, planPass } from './run-pass.ts';
 
 /** One place that the policy may write, and what becomes of it now. */
 export interface ExplainedPlace {
@@ -26,7 +26,7 @@ export interface Explanation {
   readonly source: Place;
   readonly suspend: boolean;
   readonly places: readonly ExplainedPlace[];
-  /** Best version first; as seen from the first place, or from nowhere where there is none. */
+  /** Best version first; as decided for the first place; without one, as for a place that has no version yet. */
   readonly tags: readonly TagVerdict[];
   /** What concerns this policy. */
   readonly problems: readonly Problem[];
@@ -42,24 +42,37 @@ export async function explainPolicy(
   const contents = await memory.read(repo, await repo.fetch({ signal }), { signal });
   const policy = contents.policies.find((candidate) => candidate.key === key);
   if (policy === undefined) throw describeMissing(key, contents);
-  const planned = await planPass(context, lookup, { signal });
-  const selections = planned.selections.filter((selection) => selection.policy === key);
-  const edits = planned.edits.filter((edit) => edit.update.policy === key);
-  const places = contents.targets
-    .filter((target) => target.policy.key === key)
-    .map((target): ExplainedPlace => {
-      const current = formatVersion(readCurrent(target));
-      const written = edits.find(
-        (edit) => edit.file === target.file && target.site.scalars.some((scalar) => scalar.path === edit.path),
-      );
-      const reason = selections.find((selection) => selection.current === current)?.reason ?? describeSilence(policy);
-      return { place: formatPlace(target), current, next: written?.update.to, reason };
-    });
+  const planned = await planPass(context, lookup, { signal, only: key });
+  const own = contents.targets.filter((target) => target.policy.key === key);
   const { image, select, source, suspend } = policy;
-  const [selection] = selections;
-  const tags = selection === undefined ? [] : sortVerdicts(policy, selection.tags);
   const problems = planned.problems.filter((problem) => concerns(problem, policy));
+  const places = own.map((target) => explainPlace(target, planned));
+  const tags = sortVerdicts(policy, await judgeTags(policy, planned, lookup));
   return { policy: key, image, select, source, suspend, places, tags, problems };
+}
+
+function explainPlace(target: Target, { edits, selections }: PlannedPass): ExplainedPlace {
+  const current = formatVersion(readCurrent(target));
+  const written = edits.find(
+    ({ file, line, path }) =>
+      file === target.file && target.site.scalars.some((scalar) => scalar.path === path && scalar.line === line),
+  );
+  const reason =
+    selections.find((selection) => selection.current === current)?.reason ?? describeSilence(target.policy);
+  return { place: formatPlace(target), current, next: written?.update.to, reason };
+}
+
+/** As decided for the first place; without one, as for a place that has no version yet. */
+async function judgeTags(
+  policy: Policy,
+  { selections }: PlannedPass,
+  lookup: ImageLookup,
+): Promise<readonly TagVerdict[]> {
+  const [selection] = selections;
+  if (selection !== undefined) return selection.tags;
+  await lookup.listTags([policy.repository]);
+  const tags = lookup.tagsOf(policy.repository);
+  return 'error' in tags ? [] : selectTag(policy, tags.value).tags;
 }
 
 function describeMissing(

@@ -75,21 +75,19 @@ export async function runPass(context: PassContext, options: { signal: AbortSign
   }
 }
 
-/** Everything but the commit: nothing is written. */
+/** Everything but the commit: nothing is written. With `only`, for the policy of that key alone. */
 export async function planPass(
   context: PassContext,
   lookup: ImageLookup,
-  options: { signal: AbortSignal },
+  options: { signal: AbortSignal; only?: string },
 ): Promise<PlannedPass> {
   const snapshot = await context.repo.fetch(options);
   const contents = await context.memory.read(context.repo, snapshot, options);
-  const selected = await selectImages(contents.targets, lookup, context.allowedRegistries);
-  const files = await readFiles(
-    context,
-    { snapshot, targets: contents.targets, selections: selected.selections },
-    options,
-  );
-  const plan = planTargetEdits(files, contents.targets, selected.selections);
+  const { only } = options;
+  const targets = contents.targets.filter(({ policy }) => only === undefined || policy.key === only);
+  const selected = await selectImages(targets, lookup, context.allowedRegistries);
+  const files = await readFiles(context, { snapshot, targets, selections: selected.selections }, options);
+  const plan = planTargetEdits(files, targets, selected.selections);
   const applied = applyPlan(files, plan);
   const edits = plan.edits.filter((edit) => applied.files.has(edit.file));
   return {

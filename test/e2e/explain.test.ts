@@ -14,6 +14,7 @@ describe('tallyman explain', () => {
     bare = world.makeRepo('explain', {
       ...makeApp('web', image, '1.4.2'),
       'bad.yaml': formatPolicy('bad', image, '{}'),
+      'lost/policy.yaml': formatPolicy('lost', image, '{ semver: "*" }'),
     });
     config = world.configure('explain', { repos: [world.remote('explain')] });
   });
@@ -49,9 +50,16 @@ describe('tallyman explain', () => {
     );
   });
 
+  it('shows the tags of a policy that finds no place too, and asks for no other image', async () => {
+    const { code, stdout } = await world.run(['explain', 'shop/lost', '--config', config]);
+    assert.equal(code, 1);
+    assert.match(stdout, /TargetMissing/);
+    assert.match(stdout, /^1\.5\.0 +selected +1\.5\.0 is the best candidate, Git has no version yet$/m);
+  });
+
   const unknown: Record<string, [string, RegExp]> = {
     'a policy that cannot be used': ['shop/bad', /^bad\.yaml:8:11: Cannot use field "spec\.select"/],
-    'a policy that is not there': ['shop/none', /Cannot explain policy "shop\/none": the Yaml repo has shop\/web/],
+    'a policy that is not there': ['shop/none', /Cannot explain policy "shop\/none": the Yaml repo has .*shop\/web/],
   };
   for (const [name, [key, message]] of Object.entries(unknown)) {
     it(`says what is wrong with ${name}`, async () => {

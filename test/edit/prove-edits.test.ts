@@ -37,6 +37,11 @@ const refused: Record<string, Row> = {
   'a key that is planned': { before: 'old: 1\n', after: 'new: 1\n', change: ['old', { newText: 'new' }] },
   'a number for a string': { before: 'a: old\n', after: 'a: 1.10\n', change: ['old', { newText: '1.10' }] },
   'what YAML 1.1 takes for a boolean': { before: 'a: old\n', after: 'a: yes\n', change: ['old', { newText: 'yes' }] },
+  'a string beside a tag for numbers': {
+    before: 'a: !!int 5\n',
+    after: 'a: !!int 1.2.0\n',
+    change: ['5', { newText: '1.2.0' }],
+  },
   'one node more': { before: 'a: old\n', after: 'a: new\nb: 1\n', change: ['old', { newText: 'new' }] },
   'broken YAML': { before: 'a: old\n', after: 'a: [new\n', change: ['old', { newText: '[new', value: 'new' }] },
   'flow style': { before: 'a: {b: old}\n', after: 'a:\n  b: new\n', change: ['old', { newText: 'new' }] },

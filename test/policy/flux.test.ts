@@ -62,6 +62,17 @@ describe("Flux's objects", () => {
     assert.equal(globs(automation.replace('namespace: apps', 'namespace: other'))?.paths.explicit, false, 'another namespace');
   });
 
+  it('write nowhere where the path of their automation cannot be used', () => {
+    const bad = automation.replace('./clusters/prod', '../x');
+    const [found] = resolve({ 'a.yaml': [policy, repository, bad].join('---\n') }).policies;
+    assert.deepEqual([found?.paths, found?.suspend], [{ globs: [], explicit: true }, true]);
+  });
+
+  it('take an explicit null for nothing', () => {
+    const text = policy.replace(/semver:[\s\S]*/, 'semver: null\n    alphabetical: {order: desc}\n');
+    assert.deepEqual(resolve({ 'a.yaml': text, 'b.yaml': repository }).policies[0]?.select, { kind: 'alphabetical', order: 'desc' });
+  });
+
   const suspensions: Record<string, Record<string, string>> = {
     'the repository': { 'a.yaml': policy, 'b.yaml': `${repository}  suspend: true\n` },
     'the policy': { 'a.yaml': `${policy}  suspend: true\n`, 'b.yaml': repository },

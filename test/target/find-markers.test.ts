@@ -51,6 +51,14 @@ const followed: Record<string, [string, string[]]> = {
 };
 
 const reported: Record<string, [string, string[]]> = {
+  'on a value that is tagged a number': [
+    `tag: !!int 5 ${tag}\n`,
+    ['1 its value is tagged tag:yaml.org,2002:int; a string was wanted'],
+  ],
+  'on a value with the long form of such a tag': [
+    `tag: !<tag:yaml.org,2002:float> 5 ${tag}\n`,
+    ['1 its value is tagged tag:yaml.org,2002:float; a string was wanted'],
+  ],
   'on an alias': [
     `a: &img r:1\nb: *img ${whole}\n`,
     ['2 its value is the alias "*img", a value of its own was wanted'],
