@@ -1,5 +1,7 @@
 /** Downloads commits into a bare git directory, with isomorphic-git over our own transport. */
-import fs from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { promises } from 'node:fs';
+import { dirname, join } from 'node:path';
 import git, { type HttpClient } from 'isomorphic-git';
 import { showBranch } from './branch.ts';
 import { damaged, fromLibrary } from './errors.ts';
@@ -11,6 +13,23 @@ interface Download {
   readonly ref: string;
   readonly signal: AbortSignal;
 }
+
+/** isomorphic-git's `fs` plugin: files appear whole, as other processes may be reading the clone. */
+const fs = {
+  promises: {
+    ...promises,
+    async writeFile(file: string, bytes: Uint8Array | string, options: { encoding?: BufferEncoding; mode?: number }) {
+      const temporary = join(dirname(file), `tmp_obj_${randomUUID()}`);
+      try {
+        await promises.writeFile(temporary, bytes, options);
+        await promises.rename(temporary, file);
+      } catch (error) {
+        await promises.rm(temporary, { force: true });
+        throw error;
+      }
+    },
+  },
+};
 
 /** Makes the bare git directory and downloads the branch's last commit into it; gives that commit's id. */
 export async function cloneBranch(download: Download): Promise<string> {

@@ -126,7 +126,8 @@ function removeStale(lock: string, notesDir: string): void {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of this host has that number. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { TallymanError } from '../error/tallyman-error.ts';
 import type { NewCommit, PushOutcome, Snapshot } from '../pipeline/ports.ts';
 import { showBranch } from './branch.ts';
-import { type BuiltCommit, buildCommit } from './commit.ts';
+import { buildCommit } from './commit.ts';
 import { pushRejected } from './errors.ts';
-import { createKeptClone, type KeptClone } from './kept-clone.ts';
-import { type FormattedPack, formatPack } from './pack-write.ts';
+import { type Accepted, createKeptClone, type KeptClone } from './kept-clone.ts';
+import { formatPack } from './pack-write.ts';
 import { createRemoteRefs, type RemoteRefs, type Tip } from './remote-refs.ts';
 import { advertisePush, type PushAnswer, sendPack } from './send-pack.ts';
 import { createSnapshotReader } from './snapshot.ts';
@@ -49,7 +49,7 @@ export function createRemoteRepo(options: RemoteRepoOptions): ClosableYamlRepo {
       signal.throwIfAborted();
       if (tip === undefined || !isDamage(error)) throw error;
       log('The kept clone is damaged and is made again', { url: transport.shownUrl, found: String(error) });
-      await clone.discard();
+      await clone.discard({ signal });
       await clone.update(tip, { signal });
       return await read();
     }
@@ -103,7 +103,7 @@ async function pushCommit(remote: Remote, { commit, ref, signal }: Pushing): Pro
     if (answer.kind === 'refused') throw pushRejected(showBranch(ref), `the server said "${answer.reason}"`);
     const found = answer.kind === 'accepted' ? built.oid : (await remote.refs.fetchTip({ signal })).commit;
     if (found === built.oid) {
-      keep(remote, { built, formatted, ref });
+      await keep(remote, { built, pack: formatted, ref }, signal);
       return { kind: 'pushed', commit: built.oid };
     }
     if (found !== built.base) return { kind: 'moved' };
@@ -125,16 +125,10 @@ async function sendOrLose(send: () => Promise<PushAnswer>, signal: AbortSignal):
   }
 }
 
-interface Accepted {
-  readonly built: BuiltCommit;
-  readonly formatted: FormattedPack;
-  readonly ref: string;
-}
-
 /** The push has happened: failing to keep a copy of it costs a download, nothing else. */
-function keep({ clone, log, transport }: Remote, { built, formatted, ref }: Accepted): void {
+async function keep({ clone, log, transport }: Remote, accepted: Accepted, signal: AbortSignal): Promise<void> {
   try {
-    clone.add(built, formatted, ref);
+    await clone.add(accepted, { signal });
   } catch (error) {
     log('Cannot keep the pushed commit in the kept clone; it is fetched next time', {
       url: transport.shownUrl,

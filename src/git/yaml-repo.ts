@@ -23,7 +23,7 @@ export interface YamlRepoOptions {
   readonly location: RepoLocation;
   /** Short name of the branch; absent: the one that the repository's HEAD names. */
   readonly branch?: string | undefined;
-  /** Folder for the kept clone of a remote; only this process writes there. */
+  /** Folder for the kept clone of a remote; several processes may share it. */
   readonly stateDir: string;
   /** Asked at each request and sent only to the origin of the URL. */
   readonly credential?: (() => Promise<Credential | undefined>) | undefined;
