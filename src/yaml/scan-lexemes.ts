@@ -67,6 +67,9 @@ function createMarkerCollector(): {
   };
 }
 
+/** First characters of lexemes that are a value, open one or part two. */
+const nodeSigns: ReadonlySet<string | undefined> = new Set(['"', "'", '*', '[', '{', ',', '?', '-']);
+
 /** Counts documents, nodes and depth; `add` says what is too much. */
 function createExcessMeter(): { addDocument(): void; add(lexeme: string, isScalar: boolean): string | undefined } {
   const depth = createDepthMeter();
@@ -77,7 +80,7 @@ function createExcessMeter(): { addDocument(): void; add(lexeme: string, isScala
       documents += 1;
     },
     add(lexeme, isScalar) {
-      if (isScalar || /^["'*[{,?-]/.test(lexeme)) nodes += 1;
+      if (isScalar || nodeSigns.has(lexeme[0])) nodes += 1;
       return describeExcess({ depth: depth.add(lexeme, isScalar), documents, nodes });
     },
   };
@@ -111,7 +114,7 @@ function createDepthMeter(): { add(lexeme: string, isScalar: boolean): number } 
   return {
     add(lexeme, isScalar) {
       const newline = lexeme.lastIndexOf('\n');
-      const blank = !isScalar && /^[ \t]*$/.test(lexeme);
+      const blank = !isScalar && (lexeme[0] === ' ' || lexeme[0] === '\t' || lexeme === '');
       if (!blank && newline === -1 && atNodeStart && flow === 0) enter();
       if (!isScalar && (lexeme === '[' || lexeme === '{')) flow += 1;
       if (!isScalar && (lexeme === ']' || lexeme === '}')) flow -= 1;
