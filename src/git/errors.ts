@@ -35,8 +35,23 @@ function hideUserInfo(text: string): string {
   return text.replace(/:\/\/[^/\s"'@]*(?:@[^/\s"'@]*)*@/g, '://');
 }
 
+/** What is wrong with the stored bytes, not with what they say. */
+const damages = new WeakSet<object>();
+
+/** Whether a new clone may mend it. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof TallymanError && damages.has(error);
+}
+
 /** Stored Git data that cannot be what Git wrote; a kept clone is made again on it. */
 export function damaged(what: string, found: string, cause?: unknown): TallymanError {
+  const error = unreadable(what, found, cause);
+  damages.add(error);
+  return error;
+}
+
+/** What is stored well and still cannot be used: every clone has the same. */
+export function unreadable(what: string, found: string, cause?: unknown): TallymanError {
   return new TallymanError('RepoInvalid', `Cannot read ${what}: ${found}`, {
     remedy: 'Run `git fsck` in the repository and repair what it names.',
     cause,
@@ -44,9 +59,11 @@ export function damaged(what: string, found: string, cause?: unknown): TallymanE
 }
 
 export function missingObject(oid: string): TallymanError {
-  return new TallymanError('RepoInvalid', `Cannot read object "${oid}": it is not there, a complete clone was wanted`, {
-    remedy: 'Use a complete clone (no --filter), and run `git fsck` in it.',
-  });
+  const remedy = 'Use a complete clone (no --filter), and run `git fsck` in it.';
+  const message = `Cannot read object "${oid}": it is not there, a complete clone was wanted`;
+  const error = new TallymanError('RepoInvalid', message, { remedy });
+  damages.add(error);
+  return error;
 }
 
 export function repoInvalid(message: string, remedy?: string): TallymanError {

@@ -5,7 +5,7 @@ import { TallymanError } from '../error/tallyman-error.ts';
 import type { NewCommit, PushOutcome, Snapshot } from '../pipeline/ports.ts';
 import { showBranch } from './branch.ts';
 import { buildCommit } from './commit.ts';
-import { pushRejected } from './errors.ts';
+import { isDamage, pushRejected } from './errors.ts';
 import { type Accepted, createKeptClone, type KeptClone } from './kept-clone.ts';
 import { formatPack } from './pack-write.ts';
 import { createRemoteRefs, type RemoteRefs, type Tip } from './remote-refs.ts';
@@ -41,17 +41,27 @@ export function createRemoteRepo(options: RemoteRepoOptions): ClosableYamlRepo {
   const snapshots = createSnapshotReader();
   let tip: Tip | undefined;
   let current: Snapshot | undefined;
+  /** The commit that a new clone did not mend: none is made again until the branch moves. */
+  let hopeless: string | undefined;
   /** What cannot be read from the kept clone is read again, once, from a new one. */
   const reading = async <T>(signal: AbortSignal, read: () => T | Promise<T>): Promise<T> => {
     try {
       return await read();
     } catch (error) {
       signal.throwIfAborted();
-      if (tip === undefined || !isDamage(error)) throw error;
+      if (tip === undefined || !isDamage(error) || hopeless === tip.commit) throw error;
       log('The kept clone is damaged and is made again', { url: transport.shownUrl, found: String(error) });
+      return await readAnew(tip, signal, read);
+    }
+  };
+  const readAnew = async <T>(wanted: Tip, signal: AbortSignal, read: () => T | Promise<T>): Promise<T> => {
+    try {
       await clone.discard({ signal });
-      await clone.update(tip, { signal });
+      await clone.update(wanted, { signal });
       return await read();
+    } catch (error) {
+      if (isDamage(error)) hopeless = wanted.commit;
+      throw error;
     }
   };
   return {
@@ -78,10 +88,6 @@ export function createRemoteRepo(options: RemoteRepoOptions): ClosableYamlRepo {
       await transport.close();
     },
   };
-}
-
-function isDamage(error: unknown): boolean {
-  return error instanceof TallymanError && error.code === 'RepoInvalid';
 }
 
 interface Pushing {

@@ -1,7 +1,7 @@
 /** Commits to snapshots: every file of a commit, reading only the folders that changed since the last one. */
 import type { RepoFile, Snapshot } from '../pipeline/ports.ts';
 import { type FindObject, parseCommitTree, readBody } from './commit.ts';
-import { damaged } from './errors.ts';
+import { unreadable } from './errors.ts';
 import { decodeName, isFolder, parseTree } from './tree.ts';
 
 export interface SnapshotReader {
@@ -43,9 +43,9 @@ interface Walk {
 function listFiles(walk: Walk, tree: string, prefix: string): readonly RepoFile[] {
   const key = `${tree} ${prefix}`;
   const files: RepoFile[] = [];
-  if (prefix.split('/').length > maxDepth) throw damaged(`folder "${prefix.slice(0, 80)}"`, 'it is nested too deep');
+  if (prefix.split('/').length > maxDepth) throw unreadable(`folder "${prefix.slice(0, 80)}"`, 'it is nested too deep');
   for (const entry of parseTree(readBody(walk.find, tree, 'tree'))) {
-    if (--walk.entries.left < 0) throw damaged('the commit', `it has more than ${maxEntries} entries`);
+    if (--walk.entries.left < 0) throw unreadable('the commit', `it has more than ${maxEntries} entries`);
     const name = decodeName(entry.name);
     if (name === undefined) continue;
     const path = prefix + name;

@@ -1,5 +1,5 @@
 /** Git's tree objects: decoding, and replacing entries without touching the others. */
-import { damaged, internal } from './errors.ts';
+import { damaged, internal, unreadable } from './errors.ts';
 import { createObject, type NewObject } from './object.ts';
 
 /** One entry of one folder. `{ mode: '100644', name: 'web.yaml', oid: '3b18…', oidAt: 16 }` */
@@ -28,7 +28,7 @@ export function parseTree(body: Buffer): TreeEntry[] {
     const name = body.toString('latin1', space + 1, end);
     if (!/^[0-7]{5,6}$/.test(mode)) throw damaged('a tree object', 'an entry has no valid mode');
     if (forbiddenName.test(name) || name.includes('/'))
-      throw damaged('a tree object', `an entry has the name ${JSON.stringify(name)}, which git forbids`);
+      throw unreadable('a tree object', `an entry has the name ${JSON.stringify(name)}, which git forbids`);
     entries.push({ mode, name, oid: body.toString('hex', end + 1, end + 21), oidAt: end + 1 });
     at = end + 21;
   }
