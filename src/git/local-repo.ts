@@ -6,12 +6,12 @@ import { type BuiltCommit, buildCommit, formatIdentity } from './commit.ts';
 import { missingObject, repoInvalid } from './errors.ts';
 import { type Checkout, findCheckout, type GitDir, openGitDir } from './git-dir.ts';
 import { commitRef, findHeadBranch, type RefMove, readRef, resolveSymbolic } from './local-refs.ts';
-import { acquireLock } from './lock-file.ts';
+import { acquireLock, type LockFile } from './lock-file.ts';
 import { maxMetadataBytes } from './object.ts';
 import { createObjectStore, type ObjectStore } from './object-store.ts';
 import { writeObjects } from './object-write.ts';
 import { createSnapshotReader } from './snapshot.ts';
-import { changeWorkTree, type FileChange, lockIndex, recoverWorkTree } from './work-tree.ts';
+import { changeWorkTree, type FileChange, lockIndex, needsRecovery, recoverWorkTree } from './work-tree.ts';
 import type { ClosableYamlRepo } from './yaml-repo.ts';
 
 interface LocalRepoOptions {
@@ -41,7 +41,11 @@ export function createLocalRepo({ path, branch, maxBlobBytes }: LocalRepoOptions
   return {
     async fetch(): Promise<Snapshot> {
       const { git, store } = open();
-      return snapshots.read(readTip(git, findRef(git)), store.find);
+      const ref = findRef(git);
+      const tip = readTip(git, ref);
+      const checkout = findCheckout(git, ref);
+      if (checkout) needsRecovery(checkout, tip);
+      return snapshots.read(tip, store.find);
     },
     readBlobs: async (oids, { signal }) => open().store.readBlobs(oids, { maxBytes: maxBlobBytes, signal }),
     push: async (commit, { signal }) => {
@@ -78,9 +82,9 @@ async function pushCommit({ git, store }: Local, { commit, ref, signal }: Pushin
     return found.body;
   };
   const tip = readTip(git, ref);
-  if (checkout)
-    await recoverWorkTree({ checkout, readBlob, signal }, () =>
-      indexFiles(createSnapshotReader().read(tip, store.find)),
+  if (checkout && needsRecovery(checkout, tip))
+    await withLocks(git, { checkout, ref, signal }, ({ index }) =>
+      recoverWorkTree({ checkout, readBlob }, readTip(git, ref), index),
     );
   if (tip !== commit.base.commit) return { kind: 'moved' };
   const built = buildCommit(commit, store.find);
@@ -135,24 +139,41 @@ async function moveRef(git: GitDir, { move, headDir, signal }: Moving): Promise<
 }
 
 /** The same, with the work files and the index; where HEAD went elsewhere meanwhile, the caller looks again. */
-async function moveWithWorkTree(git: GitDir, moving: MovingWithWorkTree): Promise<PushOutcome> {
+function moveWithWorkTree(git: GitDir, moving: MovingWithWorkTree): Promise<PushOutcome> {
   const { checkout, move, changes, readBlob, signal } = moving;
   const { commonDir } = git;
-  const indexLock = await lockIndex(checkout, signal);
+  return withLocks(git, { checkout, ref: move.ref, signal }, async (locks): Promise<PushOutcome> => {
+    if (readRef(commonDir, move.ref) !== move.from) return { kind: 'moved' };
+    if (findCheckout(git, move.ref)?.workTree !== checkout.workTree) return { kind: 'moved' };
+    await changeWorkTree({ checkout, changes, move, readBlob, signal, lock: locks.index }, () =>
+      commitRef(locks.ref, move, { commonDir, headDir: checkout.gitDir }),
+    );
+    return { kind: 'pushed', commit: move.to };
+  });
+}
+
+interface Locking {
+  readonly checkout: Checkout;
+  readonly ref: string;
+  readonly signal: AbortSignal;
+}
+
+/** Runs while nobody else changes the index or the branch. */
+async function withLocks<T>(
+  { commonDir }: GitDir,
+  { checkout, ref, signal }: Locking,
+  run: (locks: { index: LockFile; ref: LockFile }) => T | Promise<T>,
+): Promise<T> {
+  const index = await lockIndex(checkout, signal);
   try {
-    const refLock = await acquireLock({ file: join(commonDir, move.ref), notesDir: commonDir, signal });
+    const refLock = await acquireLock({ file: join(commonDir, ref), notesDir: commonDir, signal });
     try {
-      if (readRef(commonDir, move.ref) !== move.from) return { kind: 'moved' };
-      if (findCheckout(git, move.ref)?.workTree !== checkout.workTree) return { kind: 'moved' };
-      await changeWorkTree({ checkout, changes, readBlob, signal, lock: indexLock }, () =>
-        commitRef(refLock, move, { commonDir, headDir: checkout.gitDir }),
-      );
-      return { kind: 'pushed', commit: move.to };
+      return await run({ index, ref: refLock });
     } finally {
       refLock.release();
     }
   } finally {
-    indexLock.release();
+    index.release();
   }
 }
 

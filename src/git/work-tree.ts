@@ -1,5 +1,6 @@
 /** Changes the files of a work tree together with its index, or neither. */
-import { chmodSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { workTreeDirty } from './errors.ts';
 import type { Checkout } from './git-dir.ts';
@@ -41,6 +42,8 @@ interface WorkTreeAccess {
 
 interface WorkTreeChange extends WorkTreeAccess {
   readonly changes: readonly FileChange[];
+  /** The branch's commits before and after. */
+  readonly move: { readonly from: string; readonly to: string };
   /** The held lock of the index; released or committed here. */
   readonly lock: LockFile;
 }
@@ -48,45 +51,72 @@ interface WorkTreeChange extends WorkTreeAccess {
 /** The changes being made lie in the git directory until they are done: what a crash left is put back from there. */
 const journalName = 'tallyman-push';
 
+/** What a push is about to do. */
+interface Journal {
+  /** The branch's commits before and after. */
+  readonly from: string;
+  readonly to: string;
+  readonly changes: readonly FileChange[];
+}
+
 /**
  * Changes the files and the index, then calls `finish` (which moves the ref); when that fails, all is put back. Each
  * file must hold its old or its new content, in the work tree and in the index: else `WorkTreeDirty`, nothing changed.
  *
- * A crash leaves some files and perhaps the index changed, the ref not, and a journal; `recoverWorkTree` puts them back.
+ * A crash leaves some files and perhaps the index changed, and a journal; while the ref has not moved,
+ * `recoverWorkTree` puts them back.
  */
 export async function changeWorkTree(change: WorkTreeChange, finish: () => void): Promise<void> {
-  const { checkout, lock, changes } = change;
+  const { checkout, lock, changes, move } = change;
   const index = readIndex(checkout);
   const steps = checkSteps(checkout, index, changes);
   const journal = join(checkout.gitDir, journalName);
-  writeWhole(journal, JSON.stringify(changes), { flush: true });
+  const plan: Journal = { from: move.from, to: move.to, changes };
+  writeWhole(journal, JSON.stringify(plan), { flush: true });
   try {
     applySteps({ steps, index, lock, readBlob: change.readBlob });
     finish();
   } catch (error) {
     lock.release();
-    await undo(change, changes);
+    const again = await lockIndex(checkout, change.signal);
+    try {
+      undo(change, changes, again);
+    } finally {
+      again.release();
+    }
     rmSync(journal, { force: true });
     throw error;
   }
   rmSync(journal, { force: true });
 }
 
-/** Puts back what a push that crashed has changed, where the branch (`findTipBlob`) still has the old content. */
-export async function recoverWorkTree(
-  access: WorkTreeAccess,
-  findTipBlob: () => (path: string) => string | undefined,
-): Promise<void> {
-  const file = join(access.checkout.gitDir, journalName);
-  const text = readText(file);
-  if (text === undefined) return;
-  const changes: readonly FileChange[] = JSON.parse(text);
-  const find = findTipBlob();
-  await undo(
-    access,
-    changes.filter((change) => find(change.path) === change.from),
-  );
+/** Whether a push that crashed may have changed files with the branch still at `tip`; its note is removed where the branch has moved. */
+export function needsRecovery(checkout: Checkout, tip: string): boolean {
+  const file = join(checkout.gitDir, journalName);
+  if (!existsSync(file)) return false;
+  if (readJournal(checkout)?.from === tip) return true;
+  // By that push or by a person: what the files hold now is theirs.
   rmSync(file, { force: true });
+  return false;
+}
+
+/** Puts back what a push that crashed has changed; the locks of the index and of the branch, which is at `tip`, are held. */
+export function recoverWorkTree(access: Omit<WorkTreeAccess, 'signal'>, tip: string, lock: LockFile): void {
+  const journal = readJournal(access.checkout);
+  if (journal?.from === tip) undo(access, journal.changes, lock);
+  rmSync(join(access.checkout.gitDir, journalName), { force: true });
+}
+
+/** What a push left; undefined where there is nothing, or nothing that one of ours wrote. */
+function readJournal({ gitDir }: Checkout): Journal | undefined {
+  try {
+    const journal: Partial<Journal> | null = JSON.parse(readText(join(gitDir, journalName)) ?? 'null');
+    const { from, to = '', changes } = journal ?? {};
+    return from !== undefined && Array.isArray(changes) ? { from, to, changes } : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** The index's lock; taken before the ref's, as git does. */
@@ -95,22 +125,21 @@ export function lockIndex({ gitDir }: Checkout, signal: AbortSignal): Promise<Lo
 }
 
 /** Files and entries that hold the new content get the old one again; any other is someone else's and stays. */
-async function undo({ checkout, readBlob, signal }: WorkTreeAccess, changes: readonly FileChange[]): Promise<void> {
-  const lock = await lockIndex(checkout, signal);
-  try {
-    const index = readIndex(checkout);
-    const steps = changes.flatMap(({ path, from, to }): Step[] => {
-      const known = (oid: string): boolean => oid === from || oid === to;
-      const entry = findIndexEntry(index, path);
-      const file = findWorkFile(checkout, path);
-      const fits = file === undefined ? entry?.skipsWorkTree === true : known(hashFile(file));
-      const ours = entry?.stage === 0 && known(entry.oid) && fits;
-      return ours ? [{ change: { path, from: to, to: from }, entry, file }] : [];
-    });
-    applySteps({ steps, index, lock, readBlob });
-  } finally {
-    lock.release();
-  }
+function undo(
+  { checkout, readBlob }: Omit<WorkTreeAccess, 'signal'>,
+  changes: readonly FileChange[],
+  lock: LockFile,
+): void {
+  const index = readIndex(checkout);
+  const steps = changes.flatMap(({ path, from, to }): Step[] => {
+    const known = (oid: string): boolean => oid === from || oid === to;
+    const entry = findIndexEntry(index, path);
+    const file = findWorkFile(checkout, path);
+    const fits = file === undefined ? entry?.skipsWorkTree === true : known(hashFile(file));
+    const ours = entry?.stage === 0 && known(entry.oid) && fits;
+    return ours ? [{ change: { path, from: to, to: from }, entry, file }] : [];
+  });
+  applySteps({ steps, index, lock, readBlob });
 }
 
 function readIndex({ gitDir }: Checkout): GitIndex {
@@ -174,8 +203,9 @@ function readTimes(file: string): FileTimes {
 /** The file under its name is the old or the new one, never half; permissions are kept. */
 function replaceFile(file: string, bytes: Buffer): void {
   const { mode } = lstatSync(file);
-  // A fixed name, so that what a crash leaves behind is cleared away by the next attempt.
-  const temporary = join(dirname(file), `.${basename(file)}.tallyman-new`);
+  // A fixed name, so that what a crash leaves behind is cleared away by the next attempt; short, whatever the file's is.
+  const hash = createHash('sha256').update(basename(file)).digest('hex').slice(0, 16);
+  const temporary = join(dirname(file), `.tallyman-${hash}`);
   rmSync(temporary, { force: true });
   try {
     writeFileSync(temporary, bytes, { flag: 'wx' });

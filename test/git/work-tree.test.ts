@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { runGit } from '../services/git-server.ts';
 import { failureOf, makeWorkTree, open, status } from './local-scene.ts';
-import { newCommit, oidOf, signal, withFolder } from './workshop.ts';
+import { newCommit, signal, withFolder } from './workshop.ts';
 
 describe('local work tree', () => {
   for (const version of ['2', '3', '4']) {
@@ -183,23 +183,6 @@ describe('local work tree', () => {
         [existsSync(join(work, 'apps')), readFileSync(join(work, 'apps.b'), 'utf8'), status(work)],
         [false, 'y', ''],
       );
-      await repo.close();
-    }));
-
-  it('is put back after a crash between its files and the branch', () =>
-    withFolder(async (folder) => {
-      const work = makeWorkTree(folder);
-      const repo = open(work);
-      const base = await repo.fetch({ signal });
-      const to = runGit(work, ['hash-object', '-w', '--stdin'], 'image: web:2\n');
-      const from = oidOf(base, 'apps/web.yaml');
-      // What a push has done when it dies just before the ref moves: journal, files, index.
-      writeFileSync(join(work, '.git/tallyman-push'), JSON.stringify([{ path: 'apps/web.yaml', from, to }]));
-      writeFileSync(join(work, 'apps/web.yaml'), 'image: web:2\n');
-      runGit(work, ['add', '.']);
-      assert.equal((await repo.push(newCommit(base, { 'apps/run.sh': 'echo 2\n' }), { signal })).kind, 'pushed');
-      assert.deepEqual([readFileSync(join(work, 'apps/web.yaml'), 'utf8'), status(work)], ['image: web:1\n', '']);
-      assert.equal(existsSync(join(work, '.git/tallyman-push')), false);
       await repo.close();
     }));
 
