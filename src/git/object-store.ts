@@ -43,15 +43,20 @@ export function createObjectStore(objectsDir: string): ObjectStore {
     const found = find(oid, maxMetadataBytes);
     return found && 'body' in found ? found : undefined;
   };
-  /** Opens packs that are new since the last look; true where there were any. */
+  /** Opens packs that are new since the last look, closes those whose files are gone; true where there were new ones. */
   const refresh = (): boolean => {
-    const stems = folders.flatMap(listPacks).filter((stem) => !packs.has(stem));
+    const stems = new Set(folders.flatMap(listPacks));
     let opened = false;
     for (const stem of stems) {
-      const pack = openIfThere(() => openPack(stem, findBase));
+      const pack = packs.has(stem) ? undefined : openIfThere(() => openPack(stem, findBase));
       if (pack === undefined) continue;
       packs.set(stem, pack);
       opened = true;
+    }
+    for (const [stem, pack] of packs) {
+      if (stems.has(stem)) continue;
+      packs.delete(stem);
+      pack.close();
     }
     return opened;
   };
@@ -101,15 +106,16 @@ interface BlobReading extends ReadBlobsOptions {
 }
 
 async function readBlobs({ oids, locate, find, maxBytes, signal }: BlobReading): Promise<Map<string, Buffer>> {
-  const places = [...new Set(oids)].map((oid) => ({ oid, location: locate(oid) }));
+  const places = [...new Set(oids)].map((oid) => ({ oid, offset: locate(oid)?.offset ?? 0 }));
   // In the order of the pack, so that the reads go forward and the bases of deltas are met first.
-  places.sort((a, b) => (a.location?.offset ?? 0) - (b.location?.offset ?? 0));
+  places.sort((a, b) => a.offset - b.offset);
   const blobs = new Map<string, Buffer>();
   let sinceTurn = 0;
-  for (const { oid, location } of places) {
+  for (const { oid } of places) {
     if (++sinceTurn % objectsPerTurn === 0) await setImmediate();
     signal.throwIfAborted();
-    const found = location ? location.pack.read(location.offset, maxBytes) : find(oid, maxBytes);
+    // Looked up again: its pack may have been closed by another reader meanwhile.
+    const found = find(oid, maxBytes);
     if (found === undefined) throw missingObject(oid);
     if ('body' in found) blobs.set(oid, found.body);
   }
