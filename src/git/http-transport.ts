@@ -17,6 +17,8 @@ export interface HttpTransportOptions {
   readonly ca?: string | Buffer | undefined;
   /** Longest silence of the server, in milliseconds. */
   readonly timeoutMs: number;
+  /** Longest time for one request with its whole answer, in milliseconds: a server that drips is never silent. */
+  readonly maxExchangeMs: number;
   /** Largest answer read, in bytes. */
   readonly maxAnswerBytes: number;
 }
@@ -43,7 +45,7 @@ export function createHttpTransport(options: HttpTransportOptions): GitTransport
   let repoPath = pathname;
   const request = async (call: Call): Promise<Buffer> => {
     const credential = (await options.credential?.()) ?? fromUrl;
-    const watchdog = createWatchdog(options.timeoutMs, call.signal);
+    const watchdog = createWatchdog(options, call.signal);
     try {
       for (let hops = 0; hops <= maxRedirects; hops++) {
         const answer = await dispatcher.request({
@@ -65,11 +67,9 @@ export function createHttpTransport(options: HttpTransportOptions): GitTransport
       throw repoInvalid(`Cannot read Yaml repo "${shownUrl}": the server redirects more than ${maxRedirects} times`);
     } catch (error) {
       call.signal.throwIfAborted();
-      if (watchdog.expired())
-        throw repoUnavailable(
-          `Cannot reach Yaml repo "${shownUrl}": the server was silent for ${options.timeoutMs} ms, an answer was wanted`,
-          error,
-        );
+      const expired = watchdog.expired();
+      if (expired !== undefined)
+        throw repoUnavailable(`Cannot reach Yaml repo "${shownUrl}": ${expired}, an answer was wanted`, error);
       throw fromNetwork(error, shownUrl);
     } finally {
       watchdog.stop();
@@ -174,27 +174,34 @@ function findRedirect(answer: Dispatcher.ResponseData, about: Redirecting): stri
 interface Watchdog {
   readonly signal: AbortSignal;
   touch(): void;
-  expired(): boolean;
+  /** What went on for too long; undefined where nothing did. */
+  expired(): string | undefined;
   stop(): void;
 }
 
-/** Aborts after `silenceMs` without a touch, or with the outer signal. */
-function createWatchdog(silenceMs: number, outer: AbortSignal): Watchdog {
+/** Aborts after `timeoutMs` without a touch, after `maxExchangeMs` in all, or with the outer signal. */
+function createWatchdog(
+  { timeoutMs, maxExchangeMs }: Pick<HttpTransportOptions, 'timeoutMs' | 'maxExchangeMs'>,
+  outer: AbortSignal,
+): Watchdog {
   const controller = new AbortController();
-  let expired = false;
-  const timer = setTimeout(() => {
-    expired = true;
+  let expired: string | undefined;
+  const expire = (reason: string): void => {
+    expired ??= reason;
     controller.abort();
-  }, silenceMs);
+  };
+  const silence = setTimeout(() => expire(`the server was silent for ${timeoutMs} ms`), timeoutMs);
+  const whole = setTimeout(() => expire(`the server's answer took more than ${maxExchangeMs} ms`), maxExchangeMs);
   const forward = (): void => controller.abort(outer.reason);
   if (outer.aborted) forward();
   else outer.addEventListener('abort', forward, { once: true });
   return {
     signal: controller.signal,
-    touch: () => void timer.refresh(),
+    touch: () => void silence.refresh(),
     expired: () => expired,
     stop() {
-      clearTimeout(timer);
+      clearTimeout(silence);
+      clearTimeout(whole);
       outer.removeEventListener('abort', forward);
     },
   };

@@ -32,6 +32,8 @@ export interface YamlRepoOptions {
   readonly log?: Log | undefined;
   /** Longest silence of the server, in milliseconds; default 30,000. */
   readonly timeoutMs?: number | undefined;
+  /** Longest time for one request with its whole answer, in milliseconds; default 600,000. */
+  readonly maxExchangeMs?: number | undefined;
   /** Larger blobs are absent from `readBlobs`' answer; default 4 MiB. */
   readonly maxBlobBytes?: number | undefined;
   /** Largest download, in bytes; default 1 GiB. */
@@ -60,6 +62,7 @@ export function createYamlRepo(options: YamlRepoOptions): ClosableYamlRepo {
     credential: options.credential,
     ca: options.ca,
     timeoutMs: options.timeoutMs ?? 30_000,
+    maxExchangeMs: options.maxExchangeMs ?? 600_000,
     maxAnswerBytes: options.maxAnswerBytes ?? 1024 ** 3,
   });
   return inTurn(createRemoteRepo({ transport, branch, stateDir, maxBlobBytes, log: options.log ?? (() => undefined) }));

@@ -112,6 +112,20 @@ describe('remote repository, refusals', () => {
       assert.equal((await failureOf(open({ timeoutMs: 150 }).fetch({ signal }))).code, 'RepoUnavailable');
     }));
 
+  it('stops an answer that drips for too long', { timeout: 10_000 }, () =>
+    withScene(async ({ server, open }) => {
+      server.intercept = (request, response) => {
+        if (request.method !== 'POST') return false;
+        response.writeHead(200, { 'content-type': 'application/x-git-upload-pack-result' });
+        const drip = setInterval(() => response.write('0008NAK\n'), 20);
+        response.on('close', () => clearInterval(drip));
+        return true;
+      };
+      const failure = await failureOf(open({ timeoutMs: 200, maxExchangeMs: 500 }).fetch({ signal }));
+      assert.deepEqual([failure.code, /took more than 500 ms/.test(failure.message)], ['RepoUnavailable', true]);
+    }),
+  );
+
   it('ends at once with the reason of its signal', () =>
     withScene(async ({ server, open }) => {
       server.intercept = () => true;
