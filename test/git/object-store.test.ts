@@ -17,7 +17,7 @@ const listDeleted = (folder: string): string[] =>
     }
   });
 
-describe('object store', () => {
+describe('object store, its open packs', () => {
   it('closes packs that gc has removed, also while blobs are being read', { skip: process.platform !== 'linux' }, () =>
     withFolder(async (folder) => {
       const repo = makeBareRepo(join(folder, 'x.git'), manyFiles(1000));

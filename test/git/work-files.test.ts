@@ -83,11 +83,11 @@ describe('work files', () => {
         Buffer.concat([Buffer.from(`${folder}/`), Buffer.from([0x61, 0xff, 0x2e]), Buffer.from('yaml')]),
         '',
       );
-      spawnSync('mkfifo', [join(folder, 'pipe.yaml')]);
+      spawnSync('sh', ['-c', 'mkfifo "$0"', join(folder, 'pipe.yaml')]);
       const repo = createWorkFiles(folder);
       const { commit, files } = await repo.fetch({ signal });
       rmSync(join(folder, 'gone.yaml'));
-      spawnSync('mkfifo', [join(folder, 'gone.yaml')]);
+      spawnSync('sh', ['-c', 'mkfifo "$0"', join(folder, 'gone.yaml')]);
       const oids = files.map((file) => file.oid);
       const blobs = await repo.readBlobs([...oids, 'f'.repeat(40)], { signal });
       assert.deepEqual([commit, files.map((file) => file.path)], ['', ['a.yaml', 'gone.yaml', 'large.yaml']]);
