@@ -100,6 +100,9 @@ function describeExcess({
   return nodes > maxNodes ? `it has more than ${maxNodes} values, which is the limit` : undefined;
 }
 
+/** First characters of lexemes that are space alone; none for the empty one. */
+const blanks: ReadonlySet<string | undefined> = new Set([' ', '\t', undefined]);
+
 /** Counts nesting: open flow collections, plus the columns at which block collections are open. */
 function createDepthMeter(): { add(lexeme: string, isScalar: boolean): number } {
   const columns: number[] = [];
@@ -114,7 +117,7 @@ function createDepthMeter(): { add(lexeme: string, isScalar: boolean): number } 
   return {
     add(lexeme, isScalar) {
       const newline = lexeme.lastIndexOf('\n');
-      const blank = !isScalar && (lexeme[0] === ' ' || lexeme[0] === '\t' || lexeme === '');
+      const blank = !isScalar && blanks.has(lexeme[0]);
       if (!blank && newline === -1 && atNodeStart && flow === 0) enter();
       if (!isScalar && (lexeme === '[' || lexeme === '{')) flow += 1;
       if (!isScalar && (lexeme === ']' || lexeme === '}')) flow -= 1;
