@@ -49,9 +49,11 @@ function readRange(text: string, includePrerelease: boolean): Range {
   );
 }
 
+/** What npm's parser puts in place of the version in `*`; its type declarations keep quiet about it. */
+const anyVersion: unknown = Reflect.get(Comparator, 'ANY');
+
 function toBound({ operator, semver }: Comparator): Bound {
-  const any = (semver as unknown) === (Comparator as unknown as { ANY: symbol }).ANY;
-  return { operator, version: any ? undefined : parseVersion(semver.version, npmGrammar) };
+  return { operator, version: Object.is(semver, anyVersion) ? undefined : parseVersion(semver.version, npmGrammar) };
 }
 
 function isWithin(version: Version, { operator, version: bound }: Bound): boolean {
