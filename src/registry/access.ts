@@ -3,6 +3,7 @@ import { TallymanError } from '../error/tallyman-error.ts';
 import type { ImageRepository } from '../image/reference.ts';
 import { toAnswerError } from './answer-error.ts';
 import { startDeadline } from './deadline.ts';
+import type { CredentialSource } from './credentials/credential.ts';
 import { type HostSettings, resolveRegistryHost } from './host.ts';
 import type { HttpAnswer } from './http.ts';
 import type { Limits } from './limits.ts';
@@ -25,6 +26,7 @@ export interface RepositoryAccess {
 interface CallerOptions {
   readonly send: (request: RepositoryRequest) => Promise<HttpAnswer>;
   readonly hosts: (host: string) => HostSettings;
+  readonly credentials: CredentialSource;
   readonly limits: Limits;
   /** Told of each answer. */
   readonly onAnswer: (host: string, answer: HttpAnswer) => void;
@@ -37,14 +39,16 @@ interface About {
 }
 
 /** Runs a reader with access to the repository, until it is done, the signal ends it or its time is over. */
-export function createCaller({ send, hosts, limits, onAnswer }: CallerOptions) {
+export function createCaller({ send, hosts, credentials, limits, onAnswer }: CallerOptions) {
   return async <T>({ repository, task, signal }: About, read: (access: RepositoryAccess) => Promise<T>): Promise<T> => {
-    const host = resolveRegistryHost(repository.host, hosts(repository.host));
+    const settings = hosts(repository.host);
     const deadline = startDeadline(signal, limits.operationMs, () => {
       const found = `it is not done after ${limits.operationMs / 1000} s`;
       return new TallymanError('RegistryUnavailable', `Cannot ${task}: ${found}, an end was wanted`);
     });
     try {
+      const credential = await credentials.find(repository, { signal: deadline.signal });
+      const host = resolveRegistryHost(repository.host, settings, credential);
       return await read({
         repository,
         origin: host.origin,
@@ -55,8 +59,11 @@ export function createCaller({ send, hosts, limits, onAnswer }: CallerOptions) {
           onAnswer(host.name, answer);
           return answer;
         },
-        fail: (answer) => toAnswerError(answer, { task, signedIn: host.settings.credential !== undefined }),
+        fail: (answer) => toAnswerError(answer, { task, signedIn: credential !== undefined }),
       });
+    } catch (error) {
+      if (error instanceof TallymanError && error.code === 'RegistryDenied') credentials.forget(repository);
+      throw error;
     } finally {
       deadline.stop();
     }

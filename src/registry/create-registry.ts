@@ -3,12 +3,13 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { formatCanonical } from '../image/reference.ts';
 import type { Registry } from '../pipeline/ports.ts';
 import { createCaller } from './access.ts';
+import type { CredentialSource } from './credentials/credential.ts';
 import type { HostSettings } from './host.ts';
 import { createHttpClient, type HttpAnswer } from './http.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { listTags } from './list-tags.ts';
 import { fetchManifest } from './manifest.ts';
-import { createRetryingSend } from './retry.ts';
+import { createRetryingSend, type Send } from './retry.ts';
 import { createSignedSend } from './sign-in.ts';
 import { createTokenSource } from './token.ts';
 
@@ -18,9 +19,19 @@ export type RegistryEvent =
   | { readonly kind: 'dropped-tags'; readonly repository: string; readonly count: number }
   | { readonly kind: 'warning'; readonly host: string; readonly text: string };
 
+/** What a source of credentials may use to speak to a token server. */
+export interface SourceTools {
+  readonly send: Send;
+  /** Milliseconds since 1970, UTC. */
+  readonly now: () => number;
+  readonly limits: Limits;
+}
+
 export interface RegistryOptions {
   /** The settings of a host of image references (`docker.io`, `ghcr.io`, `localhost:5000`); asked at each call. */
   readonly hosts: (host: string) => HostSettings;
+  /** Asked where the host's settings have no credential; default nowhere: what everybody may pull. */
+  readonly credentials?: (tools: SourceTools) => CredentialSource;
   readonly log?: (event: RegistryEvent) => void;
   /** Waits; throws the signal's reason when that ends first. */
   readonly sleep?: (waitMs: number, signal: AbortSignal) => Promise<void>;
@@ -45,7 +56,8 @@ export function createRegistry(options: RegistryOptions): Registry & { close(): 
     onRetry: ({ host, task }, { waitMs }) => log({ kind: 'retry', host: host.name, task, waitMs: Math.round(waitMs) }),
   });
   const signedSend = createSignedSend(send, createTokenSource({ send, now, limits }));
-  const call = createCaller({ send: signedSend, hosts, limits, onAnswer: createWarner(log) });
+  const credentials = createCredentialChain(hosts, options.credentials?.({ send, now, limits }));
+  const call = createCaller({ send: signedSend, hosts, credentials, limits, onAnswer: createWarner(log) });
 
   return {
     listTags: (repository, { signal }) => {
@@ -53,7 +65,7 @@ export function createRegistry(options: RegistryOptions): Registry & { close(): 
       return call({ repository, task: `list the tags of "${name}"`, signal }, async (access) => {
         const { tags, dropped } = await listTags(access);
         if (dropped > 0) log({ kind: 'dropped-tags', repository: name, count: dropped });
-        return tags;
+        return { tags, pushedMs: undefined };
       });
     },
     fetchManifest: (repository, tag, { signal }) => {
@@ -61,6 +73,14 @@ export function createRegistry(options: RegistryOptions): Registry & { close(): 
       return call({ repository, task, signal }, (access) => fetchManifest(access, tag));
     },
     close: http.close,
+  };
+}
+
+/** What the operator wrote for the host, before any other source. */
+function createCredentialChain(hosts: (host: string) => HostSettings, others?: CredentialSource): CredentialSource {
+  return {
+    find: async (repository, options) => hosts(repository.host).credential ?? others?.find(repository, options),
+    forget: (repository) => others?.forget(repository),
   };
 }
 

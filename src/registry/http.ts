@@ -3,6 +3,7 @@ import { rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher, request as sendRequest } from 'undici';
 import { TallymanError } from '../error/tallyman-error.ts';
 import { type Complaint, parseComplaint, parseWarning } from './complaint.ts';
+import { listSecrets } from './credentials/credential.ts';
 import { startDeadline } from './deadline.ts';
 import { type Failure, translateFailure } from './failure.ts';
 import { createGate } from './gate.ts';
@@ -12,14 +13,21 @@ import type { Limits } from './limits.ts';
 import { findNextUrl } from './next-url.ts';
 import { quote } from './quote.ts';
 
-/** A GET request. */
+/** A request; GET unless it says otherwise. */
 export interface HttpRequest {
+  readonly method?: 'GET' | 'HEAD' | 'POST' | undefined;
   readonly host: RegistryHost;
   readonly url: URL;
   /** Media types, as the Accept header. */
   readonly accept: string;
   /** The Authorization header; goes to the URL's own origin only, never along with a redirect to another. */
   readonly authorization?: string | undefined;
+  /** Other headers, names in lower case; they go along with redirects to the same origin only. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** What a POST sends; its type goes in as the header `content-type`. A POST is never redirected. */
+  readonly body?: string | undefined;
+  /** What must not come back in a message besides the host's credential and `authorization`, such as what `body` holds. */
+  readonly secrets?: readonly string[] | undefined;
   readonly maxBodyBytes: number;
   /** What is being done, for messages: `list the tags of "ghcr.io/acme/web"` */
   readonly task: string;
@@ -116,11 +124,14 @@ interface Connection {
 }
 
 async function follow(request: HttpRequest, connection: Connection): Promise<HttpAnswer> {
-  let { url, authorization } = request;
+  let { url, authorization, headers } = request;
   for (let hop = 0; hop <= maxHops; hop += 1) {
     const response = await sendRequest(url, {
       ...connection,
+      method: request.method ?? 'GET',
+      body: request.body ?? null,
       headers: {
+        ...headers,
         accept: request.accept,
         // Nothing is ever unpacked here, so a small answer stays small.
         'accept-encoding': 'identity',
@@ -128,10 +139,11 @@ async function follow(request: HttpRequest, connection: Connection): Promise<Htt
         ...(authorization !== undefined && { authorization }),
       },
     });
-    if (!redirectStatuses.includes(response.statusCode)) return readAnswer(request, response, url);
+    if (!redirectStatuses.includes(response.statusCode) || request.method === 'POST')
+      return readAnswer(request, response, url);
     await response.body.dump({ limit: maxErrorBytes, signal: connection.signal });
     const next = parseLocation(request, joinLines(response.headers.location), url);
-    if (next.origin !== url.origin) authorization = undefined;
+    if (next.origin !== url.origin) [authorization, headers] = [undefined, undefined];
     url = next;
   }
   throw refuse(request, `"${quote(request.url.host, 80)}" redirects more than ${maxHops} times, an answer was wanted`);
@@ -184,11 +196,8 @@ async function readAnswer(request: HttpRequest, response: Dispatcher.ResponseDat
 }
 
 /** What must not come back in a message, should the registry repeat it. */
-function findSecrets({ authorization = '', host: { settings } }: HttpRequest): readonly string[] {
-  const { username = '', password = '' } = settings.credential ?? {};
-  const sent = authorization.slice(authorization.indexOf(' ') + 1);
-  const basic = Buffer.from(`${username}:${password}`).toString('base64');
-  return [sent, password, encodeURIComponent(password), ...(settings.credential === undefined ? [] : [basic])];
+function findSecrets({ authorization = '', host, secrets = [] }: HttpRequest): readonly string[] {
+  return [authorization.slice(authorization.indexOf(' ') + 1), ...listSecrets(host.credential), ...secrets];
 }
 
 function joinLines(lines: string | string[] | undefined): string | undefined {

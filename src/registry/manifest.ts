@@ -36,6 +36,7 @@ export async function fetchManifest(access: RepositoryAccess, tag: string): Prom
   return {
     digest: `sha256:${createHash('sha256').update(answer.body).digest('hex')}`,
     annotations: findAnnotations(manifest.annotations),
+    platforms: undefined,
   };
 }
 

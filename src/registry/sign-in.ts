@@ -56,7 +56,7 @@ async function authorize(
   { demand, rejected }: { demand: Demand; rejected?: string | undefined },
 ): Promise<string | undefined> {
   const { scheme, parameters } = demand.challenge;
-  if (scheme === 'basic') return host.settings.credential && formatBasic(host.settings.credential);
+  if (scheme === 'basic') return formatBasic(host.credential);
   const realm = parameters.get('realm') ?? '';
   const wanted = { host, path, realm, service: parameters.get('service'), askedUrl: demand.askedUrl };
   const about = { rejected: rejected?.replace(/^Bearer /, ''), signal };
@@ -79,9 +79,8 @@ function readDemand({ host }: RepositoryRequest, answer: HttpAnswer): Demand | u
 
 /** One per host, credential and repository, so that a changed credential never meets another's token. */
 function keyOf(host: RegistryHost, path: string): string {
-  const { username, password } = host.settings.credential ?? {};
   return createHash('sha256')
-    .update(JSON.stringify([host.origin, username, password, path]))
+    .update(JSON.stringify([host.origin, host.credential, path]))
     .digest('hex');
 }
 

@@ -1,9 +1,10 @@
 /** Gets pull tokens from a token server, and keeps them until shortly before they end. */
 import { TallymanError } from '../error/tallyman-error.ts';
 import { formatStatus } from './answer-error.ts';
+import type { Credential } from './credentials/credential.ts';
 import { startDeadline } from './deadline.ts';
 import { findHopFault } from './hop.ts';
-import type { Credential, RegistryHost } from './host.ts';
+import type { RegistryHost } from './host.ts';
 import type { HttpAnswer } from './http.ts';
 import { parseJsonObject } from './json.ts';
 import type { Limits } from './limits.ts';
@@ -96,12 +97,12 @@ async function fetchToken(request: TokenRequest, { send, now, limits }: TokenOpt
     return new TallymanError('RegistryUnavailable', `Cannot ${task}: ${found}, a token was wanted`);
   });
   try {
-    const { credential } = host.settings;
+    const { credential } = host;
     const answer = await send({
       host,
       url,
       accept: 'application/json',
-      authorization: credential && formatBasic(credential),
+      authorization: formatBasic(credential),
       maxBodyBytes: limits.maxTokenBytes,
       task,
       signal: deadline.signal,
@@ -145,8 +146,10 @@ export function parseToken(body: Buffer, nowMs: number): Token | undefined {
   return { text, endsAtMs: (isUsable ? issuedMs : nowMs) + lifeMs - earlyMs };
 }
 
-/** The Authorization header of RFC 7617, in UTF-8. */
-export function formatBasic({ username, password }: Credential): string {
+/** The Authorization header of RFC 7617, in UTF-8; undefined for a credential without a password. */
+export function formatBasic(credential: Credential | undefined): string | undefined {
+  if (credential === undefined || !('password' in credential)) return undefined;
+  const { username, password } = credential;
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 

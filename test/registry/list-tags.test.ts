@@ -25,7 +25,7 @@ describe('listTags', () => {
   it('reads all pages of a registry that pages', async (t) => {
     const { server, client, repository, signal, listings } = await openRegistry(t, { server: { pageSize: 3 } });
     for (const tag of makeTags(8)) server.publish('acme/web', tag);
-    assert.deepEqual(await client.listTags(repository, { signal }), makeTags(8));
+    assert.deepEqual((await client.listTags(repository, { signal })).tags, makeTags(8));
     assert.deepEqual(listings(), [`${base}?n=1000`, `${base}?n=3&last=t0003`, `${base}?n=3&last=t0006`]);
   });
 
@@ -47,7 +47,7 @@ describe('listTags', () => {
         '?n=1000&last=b': { tags: ['c'] },
       };
       const { client, repository, signal } = await openRegistry(t, { server: { intercept: servePages(pages) } });
-      assert.deepEqual(await client.listTags(repository, { signal }), ['a', 'b', 'c']);
+      assert.deepEqual((await client.listTags(repository, { signal })).tags, ['a', 'b', 'c']);
     });
   }
 
@@ -97,7 +97,7 @@ describe('listTags', () => {
       settings: { maxPages: 5 },
     });
     for (const tag of makeTags(5)) server.publish('acme/web', tag);
-    assert.equal((await client.listTags(repository, { signal })).length, 5);
+    assert.equal((await client.listTags(repository, { signal })).tags.length, 5);
   });
 
   it('fails as a whole when a later page fails', async (t) => {
@@ -113,7 +113,7 @@ describe('listTags', () => {
     it(`asks without a page size after ${status}`, async (t) => {
       const pages = { '?n=1000': { status }, '': { tags: ['a'] } };
       const { client, repository, signal } = await openRegistry(t, { server: { intercept: servePages(pages) } });
-      assert.deepEqual(await client.listTags(repository, { signal }), ['a']);
+      assert.deepEqual((await client.listTags(repository, { signal })).tags, ['a']);
     });
   }
 
@@ -124,20 +124,20 @@ describe('listTags', () => {
       '?n=1000&last=t2000': { tags: ['t2001'] },
     };
     const { client, repository, signal } = await openRegistry(t, { server: { intercept: servePages(pages) } });
-    assert.deepEqual(await client.listTags(repository, { signal }), makeTags(2001));
+    assert.deepEqual((await client.listTags(repository, { signal })).tags, makeTags(2001));
   });
 
   it('takes a full page as the end where nothing follows it', async (t) => {
     const pages = { '?n=1000': { tags: makeTags(1000) }, '?n=1000&last=t1000': { tags: null } };
     const { client, repository, signal } = await openRegistry(t, { server: { intercept: servePages(pages) } });
-    assert.equal((await client.listTags(repository, { signal })).length, 1000);
+    assert.equal((await client.listTags(repository, { signal })).tags.length, 1000);
   });
 
   it('tells a registry that never pages from one that cannot go on', async (t) => {
     const all = { tags: makeTags(1000) };
     const whole = servePages({ '?n=1000': all, '?n=1000&last=t1000': all, '?n=999': all });
     const first = await openRegistry(t, { server: { intercept: whole } });
-    assert.equal((await first.client.listTags(first.repository, { signal: first.signal })).length, 1000);
+    assert.equal((await first.client.listTags(first.repository, { signal: first.signal })).tags.length, 1000);
     const cut = servePages({ '?n=1000': all, '?n=1000&last=t1000': all, '?n=999': { tags: makeTags(999) } });
     const second = await openRegistry(t, { server: { intercept: cut } });
     await assert.rejects(second.client.listTags(second.repository, { signal: second.signal }), {
@@ -161,7 +161,7 @@ describe('listTags', () => {
     const { client, repository, signal, events } = await openRegistry(t, {
       server: { intercept: servePages({ '?n=1000': { tags } }) },
     });
-    assert.deepEqual(await client.listTags(repository, { signal }), ['1.0', '__proto__', 'sha256-abc']);
+    assert.deepEqual((await client.listTags(repository, { signal })).tags, ['1.0', '__proto__', 'sha256-abc']);
     assert.deepEqual(events, [{ kind: 'dropped-tags', repository: `${repository.host}/acme/web`, count: 12 }]);
   });
 
@@ -169,7 +169,7 @@ describe('listTags', () => {
     const { client, repository, signal } = await openRegistry(t, {
       server: { intercept: servePages({ '?n=1000': { tags: null } }) },
     });
-    assert.deepEqual(await client.listTags(repository, { signal }), []);
+    assert.deepEqual((await client.listTags(repository, { signal })).tags, []);
   });
 
   const shapes: [name: string, body: string][] = [

@@ -28,7 +28,7 @@ describe('parseRetryAfter', () => {
 
 const url = new URL('https://ghcr.io/v2/acme/web/tags/list');
 const request: HttpRequest = {
-  host: { name: 'ghcr.io', origin: url.origin, settings: {} },
+  host: { name: 'ghcr.io', origin: url.origin, settings: {}, credential: undefined },
   url,
   accept: '*/*',
   maxBodyBytes: 1,

@@ -1,0 +1,41 @@
+/** Who the client is to a registry, and where that is looked for. */
+import type { ImageRepository } from '../../image/reference.ts';
+
+/** A user of a registry. A robot's token goes in as the password. */
+export interface UserCredential {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** A refresh token that a token server takes instead of a password; `username` is the one to fall back to for GET. */
+export interface IdentityToken {
+  readonly username?: string | undefined;
+  readonly identityToken: string;
+}
+
+/** A bearer token that is sent as it stands (`registrytoken` of Docker's configuration). */
+export interface BearerToken {
+  readonly bearerToken: string;
+}
+
+export type Credential = UserCredential | IdentityToken | BearerToken;
+
+/** One place where credentials are looked for. */
+export interface CredentialSource {
+  /**
+   * The credential for the repository; undefined where this source has none. What is slow to get is kept until shortly
+   * before it ends. Throws RegistryDenied or RegistryUnavailable where the source has one that cannot be had now.
+   */
+  find(repository: ImageRepository, options: { signal: AbortSignal }): Promise<Credential | undefined>;
+  /** What was found for the repository was refused: the next `find` asks anew. */
+  forget(repository: ImageRepository): void;
+}
+
+/** The parts of a credential that must never be shown. */
+export function listSecrets(credential: Credential | undefined): readonly string[] {
+  if (credential === undefined) return [];
+  if ('bearerToken' in credential) return [credential.bearerToken];
+  if ('identityToken' in credential) return [credential.identityToken];
+  const { username, password } = credential;
+  return [password, encodeURIComponent(password), Buffer.from(`${username}:${password}`).toString('base64')];
+}
