@@ -72,7 +72,7 @@ async function judgeTags(
   if (selection !== undefined) return selection.tags;
   await lookup.listTags([policy.repository]);
   const tags = lookup.tagsOf(policy.repository);
-  return 'error' in tags ? [] : selectTag(policy, tags.value).tags;
+  return 'error' in tags ? [] : selectTag(policy, tags.value.tags).tags;
 }
 
 function describeMissing(

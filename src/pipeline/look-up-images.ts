@@ -2,7 +2,7 @@
 import { TallymanError } from '../error/tallyman-error.ts';
 import { formatCanonical, type ImageRepository } from '../image/reference.ts';
 import { mapConcurrent } from './map-concurrent.ts';
-import type { ManifestInfo, Registry } from './ports.ts';
+import type { ManifestInfo, Registry, TagListing } from './ports.ts';
 
 /** An answer, or why there is none. */
 export type Answer<Value> = { readonly value: Value } | { readonly error: unknown };
@@ -13,7 +13,7 @@ export interface ImageLookup {
   listTags(repositories: readonly ImageRepository[]): Promise<void>;
   /** Asks for all manifests not asked for yet. */
   fetchManifests(images: readonly { repository: ImageRepository; tag: string }[]): Promise<void>;
-  tagsOf(repository: ImageRepository): Answer<readonly string[]>;
+  tagsOf(repository: ImageRepository): Answer<TagListing>;
   manifestOf(repository: ImageRepository, tag: string): Answer<ManifestInfo>;
 }
 
@@ -26,7 +26,7 @@ interface LookupOptions {
 
 /** A lookup that asks each question once, each host in a queue of its own. */
 export function createImageLookup(registry: Registry, options: LookupOptions): ImageLookup {
-  const tags = new Map<string, Answer<readonly string[]>>();
+  const tags = new Map<string, Answer<TagListing>>();
   const manifests = new Map<string, Answer<ManifestInfo>>();
   return {
     listTags: (repositories) =>

@@ -5,20 +5,34 @@ interface CallOptions {
   readonly signal: AbortSignal;
 }
 
+/** A repository's tags. */
+export interface TagListing {
+  /** Each valid by the tag grammar, once; order means nothing. Never a part of the list. */
+  readonly tags: readonly string[];
+  /** When each tag was pushed by the registry's own clock, in milliseconds since 1970; undefined where it tells none. */
+  readonly pushedMs: ReadonlyMap<string, number> | undefined;
+}
+
 /** What a manifest says of itself. */
 export interface ManifestInfo {
   /** Digest of record: of the index for a multi-platform image. `sha256:<64 hex>` */
   readonly digest: string;
-  /** OCI annotations of that manifest or index; empty where it has none. Written by the publisher: untrusted. */
+  /** OCI annotations of that manifest or index, and what the image's labels add to them. Written by the publisher: untrusted. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** What the image runs on: `linux/amd64`, `linux/arm/v7`; undefined where it was not asked for and takes a request more. */
+  readonly platforms: readonly string[] | undefined;
 }
 
 /** An image registry. Failures are TallymanErrors: RegistryUnavailable, RegistryDenied, RegistryInvalid, ImageNotFound, ListingTruncated, ReferenceInvalid. An aborted call throws the signal's reason. */
 export interface Registry {
-  /** Every tag of the repository, each valid by the tag grammar, once; order means nothing. Never a part of the list. */
-  listTags(repository: ImageRepository, options: CallOptions): Promise<readonly string[]>;
-  /** The manifest behind a tag; ImageNotFound where the tag is not there. */
-  fetchManifest(repository: ImageRepository, tag: string, options: CallOptions): Promise<ManifestInfo>;
+  /** Every tag of the repository. With `pushTimes`, their times too where the registry has an API for them (Docker Hub). */
+  listTags(repository: ImageRepository, options: CallOptions & { pushTimes?: boolean }): Promise<TagListing>;
+  /** The manifest behind a tag; ImageNotFound where the tag is not there. With `platforms`, they are never undefined. */
+  fetchManifest(
+    repository: ImageRepository,
+    tag: string,
+    options: CallOptions & { platforms?: boolean },
+  ): Promise<ManifestInfo>;
 }
 
 /** One file of a snapshot. `{ path: 'apps/web.yaml', oid: '3b18…', mode: '100644' }` */

@@ -66,7 +66,7 @@ function decide(policy: Policy, targets: readonly Target[], { lookup, problems }
     return [];
   }
   const currents = new Set(targets.map((target) => formatVersion(readCurrent(target))));
-  return [...currents].map((current) => ({ policy, selection: selectTag(policy, tags.value, current) }));
+  return [...currents].map((current) => ({ policy, selection: selectTag(policy, tags.value.tags, current) }));
 }
 
 function needsManifest({ policy, selection }: Decided, targets: readonly Target[]): boolean {

@@ -7,6 +7,7 @@ import type { Registry } from '../../src/pipeline/ports.ts';
 
 const { signal } = new AbortController();
 const unavailable = new TallymanError('RegistryUnavailable', 'Cannot reach it');
+const listing = { tags: ['1.0.0'], pushedMs: undefined };
 const repositoriesOn = (host: string, count: number) =>
   Array.from({ length: count }, (_, index) => ({ host, path: `app-${index}` }));
 
@@ -17,7 +18,7 @@ function registryThat(listTags: Registry['listTags']): { registry: Registry; ask
       asked.push(`${repository.host}/${repository.path}`);
       return listTags(repository, options);
     },
-    fetchManifest: async () => ({ digest: 'sha256:x', annotations: {} }),
+    fetchManifest: async () => ({ digest: 'sha256:x', annotations: {}, platforms: undefined }),
   };
   return { registry, asked };
 }
@@ -29,20 +30,20 @@ describe('createImageLookup', () => {
   it('asks each question once, and remembers failures too', async () => {
     const { registry, asked } = registryThat(async ({ path }) => {
       if (path === 'app-1') throw unavailable;
-      return ['1.0.0'];
+      return listing;
     });
     const lookup = createImageLookup(registry, { concurrency: 4, timeoutMs: 1000, signal });
     const repositories = repositoriesOn('a.example', 3);
     await lookup.listTags([...repositories, ...repositories]);
     await lookup.listTags(repositories);
     assert.equal(asked.length, 3);
-    assert.deepEqual(lookup.tagsOf({ host: 'a.example', path: 'app-0' }), { value: ['1.0.0'] });
+    assert.deepEqual(lookup.tagsOf({ host: 'a.example', path: 'app-0' }), { value: listing });
     assert.deepEqual(lookup.tagsOf({ host: 'a.example', path: 'app-1' }), { error: unavailable });
   });
 
   it('gives a silent host up after one round, and lets no other host wait for it', async () => {
     const { registry, asked } = registryThat((repository, options) =>
-      repository.host === 'dead.example' ? hang(repository, options) : Promise.resolve(['1.0.0']),
+      repository.host === 'dead.example' ? hang(repository, options) : Promise.resolve(listing),
     );
     const lookup = createImageLookup(registry, { concurrency: 2, timeoutMs: 20, signal });
     await lookup.listTags([...repositoriesOn('dead.example', 50), ...repositoriesOn('good.example', 5)]);
@@ -55,7 +56,7 @@ describe('createImageLookup', () => {
   it('gives a host up though some of its answers come', async () => {
     const { registry, asked } = registryThat(async ({ path }) => {
       if (Number(path.slice(4)) % 2 === 0) throw unavailable;
-      return [];
+      return listing;
     });
     await createImageLookup(registry, { concurrency: 2, timeoutMs: 1000, signal }).listTags(
       repositoriesOn('a.example', 40),
@@ -64,7 +65,7 @@ describe('createImageLookup', () => {
   });
 
   it('leaves nothing hooked to a signal that lives as long as the daemon', async () => {
-    const { registry } = registryThat(async () => []);
+    const { registry } = registryThat(async () => listing);
     const daemon = new AbortController();
     for (let pass = 0; pass < 20; pass += 1) {
       const lookup = createImageLookup(registry, { concurrency: 4, timeoutMs: 1000, signal: daemon.signal });

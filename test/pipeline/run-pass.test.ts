@@ -116,7 +116,7 @@ describe('runPass', () => {
   it('writes no tag whose manifest is missing', async () => {
     server.publish('acme/half', '1.0.0');
     const { context } = openRepo({ 'policy.yaml': policy('half'), 'web.yaml': workload('acme/half', '0.9.0') });
-    const half: PassContext['registry'] = { ...registry, listTags: async () => ['1.0.0', '2.0.0'] };
+    const half: PassContext['registry'] = { ...registry, listTags: async () => ({ tags: ['1.0.0', '2.0.0'], pushedMs: undefined }) };
     const report = await runPass({ ...context, registry: half }, { signal });
     assert.equal(report.commit, undefined);
     assert.deepEqual(report.problems.map(({ code, policy: key }) => [code, key]), [['ImageNotFound', 'shop/half']]);

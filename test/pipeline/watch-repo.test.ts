@@ -58,7 +58,10 @@ describe('watchRepo', () => {
       readBlobs: async () => new Map(),
       push: async () => ({ kind: 'moved' }) as const,
     };
-    const registry = { listTags: async () => [], fetchManifest: async () => ({ digest: '', annotations: {} }) };
+    const registry = {
+      listTags: async () => ({ tags: [], pushedMs: undefined }),
+      fetchManifest: async () => ({ digest: '', annotations: {}, platforms: undefined }),
+    };
     const { log, lines } = recordingLog();
     const author = { name: 'a', email: 'b' };
     const context = {
