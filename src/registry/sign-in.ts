@@ -1,10 +1,11 @@
 /** Sends requests with the sign-in that a registry asks for. */
 import { createHash } from 'node:crypto';
+import { TallymanError } from '../error/tallyman-error.ts';
 import { type Challenge, parseChallenges, selectChallenge } from './challenge.ts';
-import type { RegistryHost } from './host.ts';
+import { formatBasic } from './credentials/credential.ts';
 import type { HttpAnswer, HttpRequest } from './http.ts';
 import type { Send } from './retry.ts';
-import { formatBasic, type TokenSource } from './token.ts';
+import type { TokenSource } from './token.ts';
 
 /** A request that concerns one repository. */
 export interface RepositoryRequest extends Omit<HttpRequest, 'authorization'> {
@@ -18,49 +19,75 @@ interface Demand {
   readonly askedUrl: URL;
 }
 
-/** Repositories whose challenge is remembered; beyond it the oldest is asked for again. */
+/** Challenges that are remembered; beyond it the oldest is asked for again. */
 const maxDemands = 2000;
+/** Its anonymous tokens open every public repository, so one serves them all. */
+const sharedTokenHost = 'ghcr.io';
 
 /**
- * Wraps `send`: the first request goes out bare, a 401 is answered by its challenge once, and what worked is remembered
- * for the repository. Where the 401 has no challenge (gcr.io), `/v2/` is asked for one. A 401 that is returned is final.
+ * Wraps `send`: the first request to a host goes out bare, a 401 is answered by its challenge once, and what worked is
+ * remembered for the repository, and tried first for the host's others. Where the 401 has no challenge (gcr.io), `/v2/`
+ * is asked for one. A 401 that is returned is final.
  */
 export function createSignedSend(send: Send, tokens: TokenSource): (request: RepositoryRequest) => Promise<HttpAnswer> {
   const demands = new Map<string, Demand>();
   return async (request) => {
-    const key = keyOf(request.host, request.path);
-    const known = demands.get(key);
-    // A realm may move: after a failure the next call asks for the challenge anew.
-    const forget = (error: unknown): never => {
-      demands.delete(key);
-      throw error;
-    };
-    const first = known && (await authorize(tokens, request, { demand: known }).catch(forget));
+    const keys = [keyOf(request), hostKeyOf(request)] as const;
+    const first = await authorizeByMemory(demands, keys, { tokens, request });
     const answer = await send({ ...withoutPath(request), authorization: first });
     if (answer.status !== 401) return answer;
-    demands.delete(key);
+    demands.delete(keys[0]);
     const demand = readDemand(request, answer) ?? (await pingForDemand(send, request));
     const second = demand && (await authorize(tokens, request, { demand, rejected: first }));
     if (demand === undefined || second === undefined || second === first) return answer;
-    demands.set(key, demand);
-    const oldest = demands.keys().next();
-    if (demands.size > maxDemands && oldest.done === false) demands.delete(oldest.value);
+    for (const key of keys) remember(demands, key, demand);
     return send({ ...withoutPath(request), authorization: second });
   };
+}
+
+function remember(demands: Map<string, Demand>, key: string, demand: Demand): void {
+  demands.delete(key);
+  demands.set(key, demand);
+  const oldest = demands.keys().next();
+  if (demands.size > maxDemands && oldest.done === false) demands.delete(oldest.value);
+}
+
+/** What worked before; undefined, so that the registry is asked for a challenge, where nothing did or it works no more. */
+async function authorizeByMemory(
+  demands: Map<string, Demand>,
+  keys: readonly string[],
+  { tokens, request }: { tokens: TokenSource; request: RepositoryRequest },
+): Promise<string | undefined> {
+  const { credential } = request.host;
+  if (credential !== undefined && 'bearerToken' in credential) return `Bearer ${credential.bearerToken}`;
+  const key = keys.find((candidate) => demands.has(candidate));
+  const demand = demands.get(key ?? '');
+  if (key === undefined || demand === undefined) return undefined;
+  try {
+    return await authorize(tokens, request, { demand });
+  } catch (error) {
+    // A realm may have moved, or not know this repository; an unreachable one is no better when asked again at once.
+    demands.delete(key);
+    if (error instanceof TallymanError && error.code !== 'RegistryUnavailable') return undefined;
+    throw error;
+  }
 }
 
 /** The Authorization header that the demand asks for, another than the rejected one; undefined where there is none to give. */
 async function authorize(
   tokens: TokenSource,
-  { host, path, signal }: RepositoryRequest,
+  request: RepositoryRequest,
   { demand, rejected }: { demand: Demand; rejected?: string | undefined },
 ): Promise<string | undefined> {
+  const { host, path, signal } = request;
   const { scheme, parameters } = demand.challenge;
   if (scheme === 'basic') return formatBasic(host.credential);
+  if (host.credential !== undefined && 'bearerToken' in host.credential) return undefined;
   const realm = parameters.get('realm') ?? '';
   const wanted = { host, path, realm, service: parameters.get('service'), askedUrl: demand.askedUrl };
+  const isShared = host.name === sharedTokenHost && host.credential === undefined;
   const about = { rejected: rejected?.replace(/^Bearer /, ''), signal };
-  return `Bearer ${await tokens.obtain(keyOf(host, path), wanted, about)}`;
+  return `Bearer ${await tokens.obtain(isShared ? hostKeyOf(request) : keyOf(request), wanted, about)}`;
 }
 
 /** What `/v2/` demands; OCI distribution-spec, "Determining Support". */
@@ -78,10 +105,16 @@ function readDemand({ host }: RepositoryRequest, answer: HttpAnswer): Demand | u
 }
 
 /** One per host, credential and repository, so that a changed credential never meets another's token. */
-function keyOf(host: RegistryHost, path: string): string {
-  return createHash('sha256')
-    .update(JSON.stringify([host.origin, host.credential, path]))
-    .digest('hex');
+function keyOf({ host, path }: RepositoryRequest): string {
+  return hash([host.origin, host.credential, path]);
+}
+
+function hostKeyOf({ host }: RepositoryRequest): string {
+  return hash([host.origin, host.credential]);
+}
+
+function hash(facts: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(facts)).digest('base64');
 }
 
 function withoutPath({ path: _path, ...request }: RepositoryRequest): HttpRequest {

@@ -45,10 +45,64 @@ describe('sign-in', () => {
       '/token Basic',
       '/v2/acme/web/tags/list Bearer',
       '/v2/acme/web/manifests/1.0 Bearer',
-      '/v2/acme/api/tags/list -',
       '/token Basic',
       '/v2/acme/api/tags/list Bearer',
     ]);
+  });
+
+  it('does not insist on a token for a repository that everybody may read', async (t) => {
+    const { server, client, repository, signal } = await openRegistry(t, {
+      server: {
+        auth: 'bearer',
+        intercept: ({ url = '' }, response) =>
+          (url.includes('/token') && url.includes('open') && sendJson(response, {}, { status: 403 })) ||
+          (url.startsWith('/v2/acme/open/') && sendJson(response, { tags: ['1.0'] })),
+      },
+      settings: { credential },
+    });
+    server.publish('acme/web', '1.0');
+    await client.listTags(repository, { signal });
+    assert.deepEqual((await client.listTags({ ...repository, path: 'acme/open' }, { signal })).tags, ['1.0']);
+    assert.deepEqual(short(server.requests).slice(3), ['/token Basic', '/v2/acme/open/tags/list -']);
+  });
+
+  it('sends a bearer token as it stands', async (t) => {
+    const { server, client, repository, signal } = await openRegistry(t, {
+      settings: { credential: { bearerToken: 'abc' } },
+    });
+    server.publish('acme/web', '1.0');
+    await client.listTags(repository, { signal });
+    assert.deepEqual(
+      server.requests.map(({ authorization }) => authorization),
+      ['Bearer abc'],
+    );
+  });
+
+  it('shares the anonymous token of ghcr.io among repositories, and no other', async (t) => {
+    const askedFor = async (host: string): Promise<number> => {
+      let tokens = 0;
+      const { server, client, signal } = await openRegistry(t, {
+        server: {
+          intercept: ({ url = '', headers }, response) => {
+            if (url.startsWith('/token')) {
+              tokens += 1;
+              return sendJson(response, { token: `t${tokens}` });
+            }
+            if (headers.authorization !== undefined) return false;
+            const challenge = 'Bearer realm="/token",service="x"';
+            return sendJson(response, {}, { status: 401, headers: { 'www-authenticate': challenge } });
+          },
+        },
+        hosts: () => ({ endpoint: server.url }),
+      });
+      for (const path of ['acme/web', 'acme/api']) {
+        server.publish(path, '1.0');
+        await client.listTags({ host, path }, { signal });
+      }
+      return tokens;
+    };
+    assert.equal(await askedFor('ghcr.io'), 1);
+    assert.equal(await askedFor('quay.io'), 2);
   });
 
   it('refreshes once when the registry forgets a token', async (t) => {
@@ -109,7 +163,7 @@ describe('sign-in', () => {
     await client.listTags(repository, { signal });
     realm = '/elsewhere';
     nowMs += 60_000;
-    await assert.rejects(client.listTags(repository, { signal }), { code: 'RegistryInvalid', message: /answered 404/ });
+    // The old token server answers 404, by GET and by POST; the registry is asked for its challenge again.
     assert.deepEqual((await client.listTags(repository, { signal })).tags, ['1.0']);
   });
 

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { TokenRequest } from '../../src/registry/ask-token-server.ts';
+import type { Credential } from '../../src/registry/credentials/credential.ts';
 import { resolveRegistryHost } from '../../src/registry/host.ts';
 import type { HttpRequest } from '../../src/registry/http.ts';
 import { defaultLimits } from '../../src/registry/limits.ts';
-import { createTokenSource, parseToken, type TokenRequest } from '../../src/registry/token.ts';
+import { createTokenSource, parseToken } from '../../src/registry/token.ts';
 
 const nowMs = Date.parse('2026-01-01T12:00:00Z');
 
@@ -42,7 +44,7 @@ describe('parseToken', () => {
 
 const signal = new AbortController().signal;
 const wanted: TokenRequest = {
-  host: resolveRegistryHost('registry.corp', { credential: { username: 'u', password: 'p' } }),
+  host: resolveRegistryHost('registry.corp', {}, { username: 'u', password: 'p' }),
   path: 'acme/web',
   realm: 'https://auth.corp/token?keep=1',
   service: 'The Service',
@@ -57,8 +59,9 @@ function prepare(answers: { status?: number; body?: object }[] = []) {
     now: () => clock.nowMs,
     send: async (request) => {
       await new Promise(setImmediate);
-      const { status = 200, body = { token: `t${requests.push(request)}`, expires_in: 60 } } =
+      const { status = 200, body = { token: `t${requests.length + 1}`, expires_in: 60 } } =
         answers[requests.length] ?? {};
+      requests.push(request);
       return {
         status,
         headers: {},
@@ -79,7 +82,7 @@ describe('createTokenSource', () => {
     const { url, authorization, maxBodyBytes } = requests[0] ?? assert.fail('nothing was asked');
     assert.equal(
       url.href,
-      'https://auth.corp/token?keep=1&service=The+Service&scope=repository%3Aacme%2Fweb%3Apull&client_id=tallyman',
+      'https://auth.corp/token?keep=1&service=The+Service&scope=repository%3Aacme%2Fweb%3Apull&client_id=tallyman&account=u',
     );
     assert.equal(authorization, `Basic ${Buffer.from('u:p').toString('base64')}`);
     assert.equal(maxBodyBytes, 65_536);
@@ -149,7 +152,7 @@ describe('createTokenSource', () => {
     [{ status: 403, body: {} }, 'RegistryDenied'],
     [{ status: 429, body: {} }, 'RegistryUnavailable'],
     [{ status: 500, body: {} }, 'RegistryUnavailable'],
-    [{ status: 404, body: {} }, 'RegistryInvalid'],
+    [{ status: 400, body: {} }, 'RegistryInvalid'],
     [{ status: 200, body: {} }, 'RegistryInvalid'],
   ];
   for (const [answer, code] of failures) {
@@ -159,6 +162,46 @@ describe('createTokenSource', () => {
         code,
         message: /^Cannot get a pull token for "registry\.corp\/acme\/web": .*"auth\.corp"/,
       });
+    });
+  }
+
+  it('keeps one scope, the one that is wanted', async () => {
+    const { source, requests } = prepare();
+    const realm = 'https://auth.corp/token?scope=registry%3Acatalog%3A*';
+    await source.obtain('key', { ...wanted, realm }, { rejected: undefined, signal });
+    assert.deepEqual(requests[0]?.url.searchParams.getAll('scope'), ['repository:acme/web:pull']);
+  });
+
+  const post = (grant: string) =>
+    `POST ${grant}&service=The+Service&client_id=tallyman&scope=repository%3Aacme%2Fweb%3Apull`;
+  const flows: [name: string, credential: Credential, statuses: number[], asked: string[]][] = [
+    ['a password by GET', { username: 'u', password: 'p' }, [200], ['GET Basic dTpw']],
+    [
+      'a password by POST where GET is not known',
+      { username: 'u', password: 'p' },
+      [405, 200],
+      ['GET Basic dTpw', post('grant_type=password&username=u&password=p')],
+    ],
+    [
+      'an identity token by POST',
+      { username: 'u', identityToken: 'i/d' },
+      [200],
+      [post('grant_type=refresh_token&refresh_token=i%2Fd')],
+    ],
+    [
+      'an identity token as a password where POST is not known',
+      { username: 'u', identityToken: 'id' },
+      [404, 200],
+      [post('grant_type=refresh_token&refresh_token=id'), 'GET Basic dTppZA=='],
+    ],
+  ];
+  for (const [name, credential, statuses, asked] of flows) {
+    it(`sends ${name}`, async () => {
+      const { source, requests } = prepare([...statuses.map((status) => (status === 200 ? {} : { status, body: {} }))]);
+      const host = resolveRegistryHost('registry.corp', {}, credential);
+      await source.obtain('key', { ...wanted, host }, { rejected: undefined, signal });
+      const seen = requests.map(({ method = 'GET', body, authorization }) => `${method} ${body ?? authorization}`);
+      assert.deepEqual(seen, asked);
     });
   }
 

@@ -39,3 +39,15 @@ export function listSecrets(credential: Credential | undefined): readonly string
   const { username, password } = credential;
   return [password, encodeURIComponent(password), Buffer.from(`${username}:${password}`).toString('base64')];
 }
+
+/**
+ * The Authorization header of RFC 7617, in UTF-8; undefined for a credential that names no user.
+ *
+ * @example
+ * formatBasic({ username: 'u', password: 'p' }) // 'Basic dTpw'
+ */
+export function formatBasic(credential: Credential | undefined): string | undefined {
+  if (credential === undefined || 'bearerToken' in credential || credential.username === undefined) return undefined;
+  const password = 'password' in credential ? credential.password : credential.identityToken;
+  return `Basic ${Buffer.from(`${credential.username}:${password}`).toString('base64')}`;
+}
