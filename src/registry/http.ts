@@ -15,7 +15,7 @@ import { quote } from './quote.ts';
 
 /** A request; GET unless it says otherwise. */
 export interface HttpRequest {
-  readonly method?: 'GET' | 'HEAD' | 'POST' | undefined;
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | undefined;
   readonly host: RegistryHost;
   readonly url: URL;
   /** Media types, as the Accept header. */
@@ -24,7 +24,7 @@ export interface HttpRequest {
   readonly authorization?: string | undefined;
   /** Other headers, names in lower case; they go along with redirects to the same origin only. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** What a POST sends; its type goes in as the header `content-type`. A POST is never redirected. */
+  /** What a POST sends; its type goes in as the header `content-type`. POST and PUT are never redirected. */
   readonly body?: string | undefined;
   /** What must not come back in a message besides the host's credential and `authorization`, such as what `body` holds. */
   readonly secrets?: readonly string[] | undefined;
@@ -139,7 +139,7 @@ async function follow(request: HttpRequest, connection: Connection): Promise<Htt
         ...(authorization !== undefined && { authorization }),
       },
     });
-    if (!redirectStatuses.includes(response.statusCode) || request.method === 'POST')
+    if (!redirectStatuses.includes(response.statusCode) || request.method === 'POST' || request.method === 'PUT')
       return readAnswer(request, response, url);
     await response.body.dump({ limit: maxErrorBytes, signal: connection.signal });
     const next = parseLocation(request, joinLines(response.headers.location), url);
