@@ -1,4 +1,5 @@
 /** Container registries over HTTP: tags and manifests, by the OCI Distribution API. */
+import type { LookupFunction } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { formatCanonical } from '../image/reference.ts';
 import type { Registry } from '../pipeline/ports.ts';
@@ -9,6 +10,7 @@ import { createHttpClient, type HttpAnswer } from './http.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { listTags } from './list-tags.ts';
 import { fetchManifest } from './manifest.ts';
+import { createPoliteExchange } from './polite-exchange.ts';
 import { createRetryingSend, type Send } from './retry.ts';
 import { createSignedSend } from './sign-in.ts';
 import { createTokenSource } from './token.ts';
@@ -16,6 +18,14 @@ import { createTokenSource } from './token.ts';
 /** Something to know that is no failure. `warning` is the registry's own text, made safe to show, told once. */
 export type RegistryEvent =
   | { readonly kind: 'retry'; readonly host: string; readonly task: string; readonly waitMs: number }
+  | {
+      readonly kind: 'budget';
+      readonly host: string;
+      /** Pulls left of `limit` in the window. */
+      readonly left: number;
+      readonly limit: number | undefined;
+      readonly windowMs: number;
+    }
   | { readonly kind: 'dropped-tags'; readonly repository: string; readonly count: number }
   | { readonly kind: 'warning'; readonly host: string; readonly text: string };
 
@@ -40,15 +50,27 @@ export interface RegistryOptions {
   /** From 0 to less than 1. */
   readonly random?: () => number;
   readonly limits?: Partial<Limits>;
+  /** Address of the HTTP proxy for a URL, with user and password where it wants them; default none for any. */
+  readonly proxy?: (url: URL) => string | undefined;
+  /** Resolves the names of hosts; default the system's. */
+  readonly lookup?: LookupFunction;
 }
 
 /** A client for every registry that `hosts` has settings for. It keeps connections and tokens until `close`. */
 export function createRegistry(options: RegistryOptions): Registry & { close(): Promise<void> } {
   const { hosts, log = () => {}, sleep = waitFor, now = Date.now, random = Math.random } = options;
   const limits = { ...defaultLimits, ...options.limits };
-  const http = createHttpClient(limits);
-  const send = createRetryingSend({
+  const http = createHttpClient({ limits, proxy: options.proxy, lookup: options.lookup });
+  const exchange = createPoliteExchange({
     exchange: http.exchange,
+    limits,
+    now,
+    random,
+    sleep,
+    onBudget: (host, { left, limit, windowMs }) => log({ kind: 'budget', host, left, limit, windowMs }),
+  });
+  const send = createRetryingSend({
+    exchange,
     limits,
     now,
     random,

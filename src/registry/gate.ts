@@ -6,41 +6,40 @@ export interface Gate {
 }
 
 interface Queue {
-  free: number;
+  inFlight: number;
   readonly waiting: (() => void)[];
 }
 
-export function createGate(maxInFlight: number): Gate {
+/** A gate; `limitOf` is asked at each entry and exit, so a limit may change at any time. */
+export function createGate(limitOf: (key: string) => number): Gate {
   const queues = new Map<string, Queue>();
 
-  function exit(key: string, queue: Queue): void {
-    const next = queue.waiting.shift();
-    if (next === undefined) queue.free += 1;
-    else next();
-    if (queue.free === maxInFlight) queues.delete(key);
+  function admitWaiting(key: string, queue: Queue): void {
+    while (queue.waiting.length > 0 && queue.inFlight < limitOf(key)) {
+      queue.inFlight += 1;
+      queue.waiting.shift()?.();
+    }
+    if (queue.inFlight === 0) queues.delete(key);
   }
 
   return {
     run: async (key, signal, work) => {
       signal.throwIfAborted();
-      const queue = queues.get(key) ?? { free: maxInFlight, waiting: [] };
+      const queue = queues.get(key) ?? { inFlight: 0, waiting: [] };
       queues.set(key, queue);
-      await enter(queue, signal);
+      if (queue.inFlight < limitOf(key)) queue.inFlight += 1;
+      else await waitForPlace(queue, signal);
       try {
         return await work();
       } finally {
-        exit(key, queue);
+        queue.inFlight -= 1;
+        admitWaiting(key, queue);
       }
     },
   };
 }
 
-/** Nothing to wait for where a place is free. */
-function enter(queue: Queue, signal: AbortSignal): Promise<void> | undefined {
-  if (queue.free > 0) {
-    queue.free -= 1;
-    return undefined;
-  }
+function waitForPlace(queue: Queue, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const admit = (): void => {
       signal.removeEventListener('abort', leave);

@@ -20,7 +20,7 @@ interface RetryOptions {
 /** Timeout, rate limit, server errors, and two that proxies use: client gone (499), origin timed out (522). */
 const transientStatuses: readonly number[] = [408, 429, 499, 500, 502, 503, 504, 522];
 /** GHCR names waits below a millisecond, which would only be refused again. */
-const minWaitMs = 1000;
+export const minWaitMs = 1000;
 
 /** Whether the same request may be answered otherwise later. */
 export function isTransientStatus(status: number): boolean {

@@ -4,6 +4,7 @@ import { TallymanError } from '../error/tallyman-error.ts';
 import { type Challenge, parseChallenges, selectChallenge } from './challenge.ts';
 import { formatBasic } from './credentials/credential.ts';
 import type { HttpAnswer, HttpRequest } from './http.ts';
+import { rememberRecent } from './remember-recent.ts';
 import type { Send } from './retry.ts';
 import type { TokenSource } from './token.ts';
 
@@ -40,16 +41,9 @@ export function createSignedSend(send: Send, tokens: TokenSource): (request: Rep
     const demand = readDemand(request, answer) ?? (await pingForDemand(send, request));
     const second = demand && (await authorize(tokens, request, { demand, rejected: first }));
     if (demand === undefined || second === undefined || second === first) return answer;
-    for (const key of keys) remember(demands, key, demand);
+    for (const key of keys) rememberRecent(demands, [key, demand], maxDemands);
     return send({ ...withoutPath(request), authorization: second });
   };
-}
-
-function remember(demands: Map<string, Demand>, key: string, demand: Demand): void {
-  demands.delete(key);
-  demands.set(key, demand);
-  const oldest = demands.keys().next();
-  if (demands.size > maxDemands && oldest.done === false) demands.delete(oldest.value);
 }
 
 /** What worked before; undefined, so that the registry is asked for a challenge, where nothing did or it works no more. */

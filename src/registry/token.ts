@@ -1,6 +1,8 @@
 /** Gets pull tokens from a token server, and keeps them until shortly before they end. */
 import { fetchTokenAnswer, type TokenRequest, type TokenServerOptions } from './ask-token-server.ts';
 import { parseJsonObject } from './json.ts';
+import { raceWithSignal } from './race-with-signal.ts';
+import { rememberRecent } from './remember-recent.ts';
 
 export interface TokenSource {
   /**
@@ -45,10 +47,7 @@ export function createTokenSource(options: TokenOptions): TokenSource {
     // Each caller sees the failure; without callers (all aborted) it is nobody's.
     flight.then(
       (token) => {
-        tokens.delete(key);
-        tokens.set(key, token);
-        const oldest = tokens.keys().next();
-        if (tokens.size > maxTokens && oldest.done === false) tokens.delete(oldest.value);
+        rememberRecent(tokens, [key, token], maxTokens);
       },
       () => {},
     );
@@ -79,12 +78,4 @@ export function parseToken(body: Buffer, nowMs: number): Token | undefined {
   const issuedMs = typeof issuedAt === 'string' ? Date.parse(issuedAt) : Number.NaN;
   const isUsable = issuedMs <= nowMs && issuedMs + lifeMs > nowMs;
   return { text, endsAtMs: (isUsable ? issuedMs : nowMs) + lifeMs - earlyMs };
-}
-
-function raceWithSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const leave = (): void => reject(signal.reason);
-    signal.addEventListener('abort', leave, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
-  });
 }

@@ -4,7 +4,7 @@ import { createGate } from '../../src/registry/gate.ts';
 
 describe('createGate', () => {
   it('lets so many through for each key, in order, and goes on after a failure', async () => {
-    const gate = createGate(2);
+    const gate = createGate(() => 2);
     const { signal } = new AbortController();
     let inFlight = 0;
     let most = 0;
@@ -27,7 +27,7 @@ describe('createGate', () => {
   });
 
   it('does not hold one key up for another', async () => {
-    const gate = createGate(1);
+    const gate = createGate(() => 1);
     const { signal } = new AbortController();
     let release = (): void => {};
     const held = gate.run('a', signal, () => new Promise<void>((resolve) => (release = resolve)));
@@ -37,7 +37,7 @@ describe('createGate', () => {
   });
 
   it('lets a waiting caller leave, and keeps its place for the next', async () => {
-    const gate = createGate(1);
+    const gate = createGate(() => 1);
     const controller = new AbortController();
     let release = (): void => {};
     const held = gate.run('a', controller.signal, () => new Promise<void>((resolve) => (release = resolve)));
@@ -48,5 +48,26 @@ describe('createGate', () => {
     release();
     await held;
     assert.equal(await next, 'through');
+  });
+
+  it('lets more or fewer through when the limit changes', async () => {
+    let limit = 3;
+    const gate = createGate(() => limit);
+    const { signal } = new AbortController();
+    let inFlight = 0;
+    const seen: number[] = [];
+    await Promise.all(
+      Array.from({ length: 9 }, (_, index) =>
+        gate.run('a', signal, async () => {
+          inFlight += 1;
+          seen.push(inFlight);
+          await new Promise(setImmediate);
+          inFlight -= 1;
+          if (index === 0) limit = 1;
+          if (index === 5) limit = 2;
+        }),
+      ),
+    );
+    assert.deepEqual(seen, [1, 2, 3, 1, 1, 1, 1, 2, 2]);
   });
 });

@@ -30,12 +30,16 @@ export async function openRegistry(context: TestContext, options: OpenOptions = 
   const server = await startRegistryServer(serverOptions);
   const waits: number[] = [];
   const events: RegistryEvent[] = [];
+  // Nobody sleeps, but the time passes.
+  let sleptMs = 0;
   const client = createRegistry({
     hosts: () => settings ?? {},
     log: (event) => events.push(event),
     sleep: async (waitMs) => {
       waits.push(waitMs);
+      sleptMs += waitMs;
     },
+    now: () => Date.now() + sleptMs,
     random: () => 0,
     ...registryOptions,
   });
