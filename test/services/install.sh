@@ -2,11 +2,13 @@
 # Installs the programs that the tests talk to and that are missing here; exit code 0 means that all of them are there.
 set -eu
 
-# One row for each: the program that is looked for, the package that holds it on Debian, and where it is wanted.
+# One row for each: the program that is looked for, where it is wanted, and the packages that hold it on Debian.
+# The C compiler is for the programs that build-tools.ts builds.
 wanted='
-docker-registry docker-registry everywhere
-git git everywhere
-update-ca-certificates ca-certificates debian
+docker-registry everywhere docker-registry
+git everywhere git
+cc everywhere gcc libc6-dev
+update-ca-certificates debian ca-certificates
 '
 
 # Debian keeps some of them in sbin, which is not on every user's PATH.
@@ -16,15 +18,15 @@ system=other
 if command -v apt-get >/dev/null 2>&1; then system=debian; fi
 
 find_missing() {
-  echo "$wanted" | while read -r program package where; do
+  echo "$wanted" | while read -r program where packages; do
     if [ -z "$program" ] || { [ "$where" = debian ] && [ "$system" != debian ]; }; then continue; fi
-    if ! command -v "$program" >/dev/null 2>&1; then echo "$package"; fi
+    if ! command -v "$program" >/dev/null 2>&1; then echo "$packages"; fi
   done
 }
 
 missing=$(find_missing | tr '\n' ' ')
 if [ -z "$missing" ]; then
-  echo 'Everything that the tests need is installed.'
+  echo 'Every package that the tests need is installed.'
   exit 0
 fi
 
