@@ -28,10 +28,13 @@ const subnets: Readonly<Record<Exclude<AddressScope, 'public'>, readonly Subnet[
     ['100.64.0.0', 10],
     ['198.18.0.0', 15],
     ['fc00::', 7],
-    // NAT64: an IPv4 address of any scope inside.
-    ['64:ff9b::', 96],
+    // NAT64 with a prefix of one's own (RFC 8215).
+    ['64:ff9b:1::', 48],
   ],
 };
+
+/** NAT64 (RFC 6052): the last four bytes are an IPv4 address, and are what is reached. */
+const translated = /^64:ff9b::(?:([0-9a-f]{1,4}):)?([0-9a-f]{1,4})$/;
 
 const lists = Object.entries(subnets).map(([scope, networks]) => {
   const list = new BlockList();
@@ -46,10 +49,22 @@ const lists = Object.entries(subnets).map(([scope, networks]) => {
  * findAddressScope('169.254.169.254') // 'link-local'
  */
 export function findAddressScope(hostname: string): AddressScope {
-  const name = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+  // Resolved addresses may name a zone: fe80::1%eth0
+  const name = hostname.replace(/^\[|\]$/g, '').replace(/\.$|%.*$/, '');
   if (name === 'localhost' || name.endsWith('.localhost')) return 'loopback';
   if (isIP(name) === 0) return 'public';
+  const inner = findTranslated(name);
+  if (inner !== undefined) return findAddressScope(inner);
   return lists.find(({ list }) => list.check(name, familyOf(name)))?.scope ?? 'public';
+}
+
+function findTranslated(address: string): string | undefined {
+  if (familyOf(address) === 'ipv4') return undefined;
+  // A URL writes each address in one way only.
+  const [, high = '0', low] = translated.exec(new URL(`http://[${address}]`).hostname.slice(1, -1)) ?? [];
+  if (low === undefined) return undefined;
+  const [left, right] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
+  return [left >> 8, left & 255, right >> 8, right & 255].join('.');
 }
 
 function familyOf(address: string): 'ipv4' | 'ipv6' {

@@ -1,16 +1,16 @@
 /** Sends one request to a registry or its token server: the only file that speaks HTTP. */
-import { rootCertificates } from 'node:tls';
-import { Agent, type Dispatcher, request as sendRequest } from 'undici';
+import type { Dispatcher } from 'undici';
 import { TallymanError } from '../error/tallyman-error.ts';
+import { type AgentOptions, type Agents, createAgents, type Route } from './agents.ts';
+import { isBadlyPacked, isReadable, readBody } from './body.ts';
 import { type Complaint, parseComplaint, parseWarning } from './complaint.ts';
 import { listSecrets } from './credentials/credential.ts';
 import { startDeadline } from './deadline.ts';
-import { type Failure, translateFailure } from './failure.ts';
-import { createGate } from './gate.ts';
+import { type Failure, ProxyFault, translateFailure } from './failure.ts';
 import { findHopFault } from './hop.ts';
 import type { RegistryHost } from './host.ts';
-import type { Limits } from './limits.ts';
 import { findNextUrl } from './next-url.ts';
+import { formatSignIn } from './proxy.ts';
 import { quote } from './quote.ts';
 
 /** A request; GET unless it says otherwise. */
@@ -26,6 +26,8 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** What a POST sends; its type goes in as the header `content-type`. POST and PUT are never redirected. */
   readonly body?: string | undefined;
+  /** Counted by registries that limit pulls: a GET of a manifest. */
+  readonly isPull?: boolean | undefined;
   /** What must not come back in a message besides the host's credential and `authorization`, such as what `body` holds. */
   readonly secrets?: readonly string[] | undefined;
   readonly maxBodyBytes: number;
@@ -39,7 +41,7 @@ export interface HttpAnswer {
   readonly status: number;
   /** Lower-case names; what came on several lines is joined by `, `. */
   readonly headers: Readonly<Record<string, string | undefined>>;
-  /** The bytes as sent; of an error answer only the first 64 KiB. */
+  /** The bytes, unpacked where they came packed; of an error answer only the first 64 KiB, of a HEAD none. */
   readonly body: Buffer;
   /** Where it came from, which a redirect may have changed. */
   readonly url: URL;
@@ -64,9 +66,9 @@ const maxHops = 5;
 const maxErrorBytes = 64 * 1024;
 const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308];
 
-export function createHttpClient(limits: Limits): HttpClient {
-  const gate = createGate(limits.maxInFlight);
-  const agents = createAgents(limits);
+export function createHttpClient(options: AgentOptions): HttpClient {
+  const { limits } = options;
+  const agents = createAgents(options);
 
   async function exchange(request: HttpRequest): Promise<Exchange> {
     const { task } = request;
@@ -76,10 +78,7 @@ export function createHttpClient(limits: Limits): HttpClient {
       return new TallymanError('RegistryUnavailable', `Cannot ${task}: ${found}, one was wanted`);
     });
     try {
-      const answer = await follow(request, {
-        dispatcher: agents.find(request.host.settings.ca),
-        signal: attempt.signal,
-      });
+      const answer = await follow(request, { agents, signal: attempt.signal });
       return { kind: 'answered', answer };
     } catch (error) {
       request.signal.throwIfAborted();
@@ -91,113 +90,111 @@ export function createHttpClient(limits: Limits): HttpClient {
   }
 
   return {
-    exchange: (request) => gate.run(request.url.origin, request.signal, () => exchange(request)),
+    exchange,
     close: agents.close,
   };
 }
 
-/** Agents differ by what they trust; each keeps its connections alive for the next request. */
-function createAgents(limits: Limits): { find(ca: string | undefined): Agent; close(): Promise<void> } {
-  const agents = new Map<string | undefined, Agent>();
-  return {
-    find: (ca) => {
-      const trusted = ca === undefined ? {} : { ca: [...rootCertificates, ca] };
-      const agent =
-        agents.get(ca) ??
-        new Agent({
-          headersTimeout: limits.headersMs,
-          bodyTimeout: limits.bodyMs,
-          connect: { timeout: limits.connectMs, ...trusted },
-        });
-      agents.set(ca, agent);
-      return agent;
-    },
-    close: async () => {
-      await Promise.all([...agents.values()].map((agent) => agent.destroy()));
-    },
-  };
-}
-
-interface Connection {
-  readonly dispatcher: Dispatcher;
-  readonly signal: AbortSignal;
-}
-
-async function follow(request: HttpRequest, connection: Connection): Promise<HttpAnswer> {
-  let { url, authorization, headers } = request;
-  for (let hop = 0; hop <= maxHops; hop += 1) {
-    const response = await sendRequest(url, {
-      ...connection,
-      method: request.method ?? 'GET',
-      body: request.body ?? null,
-      headers: {
-        ...headers,
-        accept: request.accept,
-        // Nothing is ever unpacked here, so a small answer stays small.
-        'accept-encoding': 'identity',
-        'user-agent': 'tallyman',
-        ...(authorization !== undefined && { authorization }),
-      },
-    });
-    if (!redirectStatuses.includes(response.statusCode) || request.method === 'POST' || request.method === 'PUT')
-      return readAnswer(request, response, url);
-    await response.body.dump({ limit: maxErrorBytes, signal: connection.signal });
-    const next = parseLocation(request, joinLines(response.headers.location), url);
-    if (next.origin !== url.origin) [authorization, headers] = [undefined, undefined];
-    url = next;
+async function follow(
+  request: HttpRequest,
+  { agents, signal }: { agents: Agents; signal: AbortSignal },
+): Promise<HttpAnswer> {
+  let hop: Hop = { ...request, route: agents.find(request.host, request.url), signal };
+  for (let hops = 0; hops <= maxHops; hops += 1) {
+    const response = await sendHop(hop);
+    if (!redirectStatuses.includes(response.statusCode) || request.method === 'POST') return readAnswer(hop, response);
+    await response.body.dump({ limit: maxErrorBytes, signal });
+    const url = parseLocation(hop, joinLines(response.headers.location));
+    const bare = url.origin === hop.url.origin ? {} : { authorization: undefined, headers: undefined };
+    hop = { ...hop, ...bare, url, route: agents.find(request.host, url) };
   }
   throw refuse(request, `"${quote(request.url.host, 80)}" redirects more than ${maxHops} times, an answer was wanted`);
 }
 
-function parseLocation(request: HttpRequest, location: string | undefined, from: URL): URL {
-  const next = location === undefined ? undefined : findNextUrl(location, from);
-  const fault = next === undefined ? 'it names no URL' : findHopFault(from, next);
-  if (next !== undefined && fault === undefined) return next;
-  const found = `a redirect of "${quote(from.host, 80)}" is not followed: ${fault}`;
-  throw refuse(request, `${found}, an address open to everybody was wanted`);
+/** One of the requests that a redirect makes of one. */
+interface Hop extends HttpRequest {
+  readonly route: Route;
 }
 
-async function readAnswer(request: HttpRequest, response: Dispatcher.ResponseData, url: URL): Promise<HttpAnswer> {
+async function sendHop({ route, url, signal, ...request }: Hop): Promise<Dispatcher.ResponseData> {
+  const { dispatcher, proxy } = route;
+  const headers = {
+    ...request.headers,
+    accept: request.accept,
+    // What is packed all the same is unpacked, but a small answer had better be small.
+    'accept-encoding': 'identity',
+    'user-agent': 'tallyman',
+    ...(request.authorization !== undefined && { authorization: request.authorization }),
+  };
+  const options = { method: request.method ?? 'GET', body: request.body ?? null, signal };
+  if (proxy === undefined || url.protocol === 'https:')
+    return dispatcher.request({ ...options, origin: url.origin, path: `${url.pathname}${url.search}`, headers });
+  // RFC 9112, section 3.2.2: a proxy is asked for the whole URL.
+  const path = `${url.origin}${url.pathname}${url.search}`;
+  const proxied = { ...headers, host: url.host, ...formatSignIn(proxy) };
+  const response = await dispatcher.request({ ...options, origin: proxy.origin, path, headers: proxied });
+  if (response.statusCode !== 407) return response;
+  await response.body.dump({ limit: maxErrorBytes, signal });
+  throw new ProxyFault(proxy.host, { status: 407 });
+}
+
+function parseLocation(hop: Hop, location: string | undefined): URL {
+  const next = location === undefined ? undefined : findNextUrl(location, hop.url);
+  const { trustedOrigins } = hop.host.settings;
+  const fault = next === undefined ? 'it names no URL' : findHopFault(hop.url, next, trustedOrigins);
+  if (next !== undefined && fault === undefined) return next;
+  const found = `a redirect of "${quote(hop.url.host, 80)}" is not followed: ${fault}`;
+  throw refuse(hop, `${found}, an address open to everybody was wanted`);
+}
+
+async function readAnswer(hop: Hop, response: Dispatcher.ResponseData): Promise<HttpAnswer> {
+  const { statusCode: status } = response;
   const headers = Object.fromEntries(Object.entries(response.headers).map(([name, lines]) => [name, joinLines(lines)]));
-  const isError = response.statusCode >= 400;
-  // Leaving the loop below early ends the stream with an error event of its own.
-  response.body.on('error', () => {});
-  const encoding = headers['content-encoding'] ?? 'identity';
-  if (encoding !== 'identity' && !isError) {
-    response.body.destroy();
-    throw refuse(
-      request,
-      `the answer of "${quote(url.host, 80)}" is packed as "${quote(encoding, 20)}", plain bytes were wanted`,
-    );
-  }
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of response.body) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (isError && size > maxErrorBytes) break;
-    if (size > request.maxBodyBytes)
-      throw refuse(
-        request,
-        `the answer of "${quote(url.host, 80)}" is too long, at most ${request.maxBodyBytes} bytes were wanted`,
-      );
-  }
-  const body = Buffer.concat(chunks);
-  const secrets = findSecrets(request);
-  const complaint = parseComplaint(isError ? body : Buffer.alloc(0), secrets);
+  const encoding = headers['content-encoding']?.trim().toLowerCase() || 'identity';
+  const body = hop.method === 'HEAD' ? await dropBody(response) : await readAnswerBody(hop, response, encoding);
+  const secrets = findSecrets(hop);
   return {
-    status: response.statusCode,
+    status,
     headers,
     body,
-    url,
-    complaint,
+    url: hop.url,
+    complaint: parseComplaint(status >= 400 ? body : Buffer.alloc(0), secrets),
     warning: parseWarning(headers.warning, secrets),
   };
 }
 
+async function dropBody({ body }: Dispatcher.ResponseData): Promise<Buffer> {
+  await body.dump();
+  return Buffer.alloc(0);
+}
+
+async function readAnswerBody(hop: Hop, response: Dispatcher.ResponseData, encoding: string): Promise<Buffer> {
+  const host = quote(hop.url.host, 80);
+  if (response.statusCode >= 400) return readErrorBody(response, isReadable(encoding) ? encoding : 'identity');
+  if (!isReadable(encoding)) {
+    response.body.on('error', () => {}).destroy();
+    throw refuse(hop, `the answer of "${host}" is packed as "${quote(encoding, 20)}", plain bytes were wanted`);
+  }
+  const { bytes, isTooLong } = await readBody(response.body, { encoding, maxBytes: hop.maxBodyBytes });
+  if (!isTooLong) return bytes;
+  throw refuse(hop, `the answer of "${host}" is too long, at most ${hop.maxBodyBytes} bytes were wanted`);
+}
+
+/** What an error answer says in words matters less than that it is one: words that cannot be unpacked are none. */
+async function readErrorBody({ body }: Dispatcher.ResponseData, encoding: string): Promise<Buffer> {
+  try {
+    const { bytes } = await readBody(body, { encoding, maxBytes: maxErrorBytes });
+    return bytes;
+  } catch (error) {
+    if (isBadlyPacked(error)) return Buffer.alloc(0);
+    throw error;
+  }
+}
+
 /** What must not come back in a message, should the registry repeat it. */
-function findSecrets({ authorization = '', host, secrets = [] }: HttpRequest): readonly string[] {
-  return [authorization.slice(authorization.indexOf(' ') + 1), ...listSecrets(host.credential), ...secrets];
+function findSecrets({ authorization = '', host, secrets = [], route }: Hop): readonly string[] {
+  const token = authorization.slice(authorization.indexOf(' ') + 1);
+  return [token, ...listSecrets(host.credential), ...secrets, ...(route.proxy?.secrets ?? [])];
 }
 
 function joinLines(lines: string | string[] | undefined): string | undefined {

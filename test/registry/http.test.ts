@@ -83,10 +83,10 @@ describe('a registry that misbehaves', { concurrency: true }, () => {
       { maxTagPageBytes: 1_000_000 },
     ],
     [
-      'packs what was to be plain',
-      (_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('x'),
+      'packs what was to be plain in a way that few know',
+      (_, response) => response.writeHead(200, { 'content-encoding': 'br' }).end('x'),
       'RegistryInvalid',
-      /packed as "gzip"/,
+      /packed as "br", plain bytes were wanted/,
       1,
     ],
     [
