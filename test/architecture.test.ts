@@ -4,7 +4,18 @@ import { dirname, join, normalize, relative } from 'node:path';
 import { describe, it } from 'node:test';
 
 /** Folders of pure functions: same inputs, same answer. */
-const pureFolders = ['error', 'image', 'version', 'yaml', 'policy', 'select', 'target', 'edit', 'webhook'];
+const pureFolders = [
+  'collection',
+  'error',
+  'image',
+  'version',
+  'yaml',
+  'policy',
+  'select',
+  'target',
+  'edit',
+  'webhook',
+];
 const purePackages = ['yaml', 'semver', 'zod', 're2js'];
 /** Replacing a library touches one folder; where two are listed, both speak HTTP. */
 const packageFolders: Record<string, readonly string[]> = {

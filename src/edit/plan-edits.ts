@@ -1,4 +1,5 @@
 /** Plans the edits of one batch from files, policies and what was selected. */
+import { groupBy } from '../collection/group-by.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Selection } from '../select/selection.ts';
 import { findExplicitSites } from '../target/find-explicit.ts';
@@ -29,13 +30,7 @@ export function planEdits(files: Files, policies: readonly Policy[], selections:
 /** The same, where the targets are known already; `files` needs only those that have targets. */
 export function planTargetEdits(files: Files, targets: readonly Target[], selections: readonly Selection[]): Plan {
   const { changes, problems } = planTargets(targets, selections);
-  const byFile = new Map<string, ScalarChange[]>();
-  for (const change of changes) {
-    const known = byFile.get(change.target.file);
-    if (known === undefined) byFile.set(change.target.file, [change]);
-    else known.push(change);
-  }
-  const edits = [...byFile]
+  const edits = [...groupBy(changes, ({ target }) => target.file)]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([file, inFile]) => toEdits(file, files.get(file), inFile));
   return { edits, problems };

@@ -1,4 +1,5 @@
 /** From targets and selections to edits: which scalar gets which text. */
+import { groupBy } from '../collection/group-by.ts';
 import { createProblem, type Problem } from '../error/problem.ts';
 import { findImageReference } from '../image/reference.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -37,12 +38,7 @@ export function planTargets(
   targets: readonly Target[],
   selections: readonly Selection[],
 ): { changes: readonly ScalarChange[]; problems: readonly Problem[] } {
-  const byPolicy = new Map<string, Selection[]>();
-  for (const selection of selections) {
-    const known = byPolicy.get(selection.policy);
-    if (known === undefined) byPolicy.set(selection.policy, [selection]);
-    else known.push(selection);
-  }
+  const byPolicy = groupBy(selections, ({ policy }) => policy);
   const changes: ScalarChange[] = [];
   const problems: Problem[] = [];
   for (const target of targets) {

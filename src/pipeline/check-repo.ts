@@ -1,6 +1,7 @@
 /** Validates policies and their targets; asks no registry and writes nothing. */
+import { groupBy } from '../collection/group-by.ts';
 import type { Problem } from '../error/problem.ts';
-import { formatPlace, type Target } from '../target/target.ts';
+import { formatPlace } from '../target/target.ts';
 import type { YamlRepo } from './ports.ts';
 import type { RepoMemory } from './repo-memory.ts';
 import { describeUnusable } from './select-images.ts';
@@ -22,9 +23,7 @@ export async function checkRepo(
   options: { signal: AbortSignal; allowedRegistries: readonly string[] | undefined },
 ): Promise<CheckReport> {
   const contents = await memory.read(repo, await repo.fetch(options), options);
-  const byPolicy = new Map<string, Target[]>();
-  for (const target of contents.targets)
-    byPolicy.set(target.policy.key, [...(byPolicy.get(target.policy.key) ?? []), target]);
+  const byPolicy = groupBy(contents.targets, ({ policy }) => policy.key);
   return {
     policies: contents.policies.map(({ key, image }) => ({
       policy: key,

@@ -1,4 +1,5 @@
 /** Asks the registry, once in a pass for each question, and keeps a failure to the policies it concerns. */
+import { groupBy } from '../collection/group-by.ts';
 import { TallymanError } from '../error/tallyman-error.ts';
 import { formatCanonical, type ImageRepository } from '../image/reference.ts';
 import { mapConcurrent } from './map-concurrent.ts';
@@ -66,8 +67,7 @@ async function askAll<Value>(
   options: LookupOptions,
 ): Promise<void> {
   const open = new Map(questions.filter(({ name }) => !answers.has(name)).map((question) => [question.name, question]));
-  const byHost = new Map<string, Question<Value>[]>();
-  for (const question of open.values()) byHost.set(question.host, [...(byHost.get(question.host) ?? []), question]);
+  const byHost = groupBy(open.values(), ({ host }) => host);
   await Promise.all([...byHost.values()].map((queue) => askHost(answers, queue, options)));
   options.signal.throwIfAborted();
 }

@@ -1,5 +1,6 @@
 /** Lists, selects, and makes sure that what is selected can be pulled. */
 import { setImmediate } from 'node:timers/promises';
+import { groupBy } from '../collection/group-by.ts';
 import { createProblem, type Problem, toProblem } from '../error/problem.ts';
 import type { Policy } from '../policy/policy.ts';
 import { selectTag } from '../select/select-tag.ts';
@@ -30,10 +31,10 @@ export async function selectImages(
   lookup: ImageLookup,
   allowedRegistries: readonly string[] | undefined,
 ): Promise<SelectedImages> {
-  const byPolicy = new Map<Policy, Target[]>();
-  for (const target of targets) {
-    if (!target.policy.suspend) byPolicy.set(target.policy, [...(byPolicy.get(target.policy) ?? []), target]);
-  }
+  const byPolicy = groupBy(
+    targets.filter(({ policy }) => !policy.suspend),
+    ({ policy }) => policy,
+  );
   const problems: Problem[] = [];
   const usable = [...byPolicy.keys()].filter((policy) => {
     const fault = describeUnusable(policy, allowedRegistries);

@@ -1,5 +1,6 @@
 /** What people wrote in the Yaml repo, in any dialect, as policies. */
 import { type Document, isMap, isNode, isSeq } from 'yaml';
+import { groupBy } from '../collection/group-by.ts';
 import { createProblem, type Problem, toProblem } from '../error/problem.ts';
 import { decodeText } from '../yaml/decode-text.ts';
 import { readYaml, type YamlFile } from '../yaml/read-yaml.ts';
@@ -98,8 +99,7 @@ function learnPieces(bytes: Uint8Array, path: string): PolicyPieces {
 }
 
 function rejectDuplicates(policies: readonly Policy[]): PolicyFindings {
-  const byKey = new Map<string, Policy[]>();
-  for (const policy of policies) byKey.set(policy.key, [...(byKey.get(policy.key) ?? []), policy]);
+  const byKey = groupBy(policies, ({ key }) => key);
   const problems: Problem[] = [...byKey.values()]
     .filter((same) => same.length > 1)
     .flatMap((same) => same.map((policy) => describeDuplicate(policy, same)));

@@ -1,3 +1,4 @@
+import { groupBy } from '../collection/group-by.ts';
 import type { Part, Site, SiteKind } from './site.ts';
 import { toSiteScalar, type ViewScalar, type YamlView } from './yaml-view.ts';
 
@@ -10,21 +11,21 @@ export interface NamedPart {
 
 /** One site for each image: different parts side by side in one map move together; a whole reference, or a part named twice there, stands alone. */
 export function groupParts(view: YamlView, kind: SiteKind, named: readonly NamedPart[]): readonly Site[] {
-  const groups = new Map<string, NamedPart[]>();
-  for (const entry of named) {
-    const key = groupKey(groups, entry);
-    groups.set(key, [...(groups.get(key) ?? []), entry]);
-  }
-  return [...groups.values()].map((group) => ({
+  const taken = new Set<string>();
+  return [...groupBy(named, (entry) => groupKey(taken, entry)).values()].map((group) => ({
     kind,
     claim: { by: 'policy', policy: group[0]?.policy ?? '' },
     scalars: group.map(({ scalar, part }) => toSiteScalar(view, scalar, part)),
   }));
 }
 
-function groupKey(groups: ReadonlyMap<string, readonly NamedPart[]>, { policy, part, scalar }: NamedPart): string {
+/** `taken` gathers which parts the maps have had so far. */
+function groupKey(taken: Set<string>, { policy, part, scalar }: NamedPart): string {
   const alone = `${policy} at ${scalar.node.range[0]}`;
   if (part === 'reference' || scalar.parent === undefined) return alone;
   const shared = `${policy} in ${scalar.parent.range[0]}`;
-  return groups.get(shared)?.some((other) => other.part === part) ? alone : shared;
+  const own = `${part} of ${shared}`;
+  if (taken.has(own)) return alone;
+  taken.add(own);
+  return shared;
 }

@@ -1,4 +1,5 @@
 /** Joins what files hold with what policies want: which policy may write where. */
+import { groupBy } from '../collection/group-by.ts';
 import { createProblem, type Problem } from '../error/problem.ts';
 import { createGlob } from '../policy/glob.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -71,13 +72,12 @@ function dropOverlaps(targets: readonly Target[]): readonly Target[] {
 
 /** Without the targets of which a scalar is claimed by another policy too, however alike what they want may be at the moment. */
 function settleConflicts(targets: readonly Target[]): { settled: readonly Target[]; conflicts: readonly Problem[] } {
-  const byPlace = new Map<string, Target[]>();
-  for (const target of targets.filter(({ policy }) => !policy.suspend)) {
-    for (const place of placesOf(target)) byPlace.set(place, [...(byPlace.get(place) ?? []), target]);
-  }
+  const claiming = targets.filter(({ policy }) => !policy.suspend);
+  const places = claiming.flatMap((target) => placesOf(target).map((place) => ({ place, target })));
   const disputed = new Map(
-    [...byPlace.values()]
+    [...groupBy(places, ({ place }) => place).values()]
       .filter((claims) => claims.length > 1)
+      .map((claims) => claims.map(({ target }) => target))
       .flatMap((claims) => claims.map((claim) => [claim, claims] as const)),
   );
   return {
@@ -112,11 +112,10 @@ function matchStructure(
   rules: { within: PathCheck; claimed: readonly Located[]; withMarkers: ReadonlySet<Policy> },
 ): Target[] {
   const claimedPlaces = new Set(rules.claimed.flatMap(placesOf));
-  const byRepository = new Map<string, Policy[]>();
-  for (const policy of policies.filter((candidate) => !candidate.markersOnly && !rules.withMarkers.has(candidate))) {
-    const name = `${policy.repository.host}/${policy.repository.path}`;
-    byRepository.set(name, [...(byRepository.get(name) ?? []), policy]);
-  }
+  const byRepository = groupBy(
+    policies.filter((policy) => !policy.markersOnly && !rules.withMarkers.has(policy)),
+    ({ repository }) => `${repository.host}/${repository.path}`,
+  );
   return located.flatMap(({ file, site }) => {
     if (site.claim.by !== 'repository' || placesOf({ file, site }).some((place) => claimedPlaces.has(place))) return [];
     const { host, path } = site.claim.repository;
