@@ -1,10 +1,11 @@
 /** Debian's `docker-registry` (Distribution 2.8) as a real registry for tests. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { endProcess } from './server-process.ts';
+import type { TokenServer } from './token-server.ts';
 
 export interface DockerRegistry {
   /** `http://127.0.0.1:<port>` */
@@ -25,23 +26,27 @@ const htpasswdLine = 'tally:$2y$05$cvWLin7V1kgVeBedrg8vy./nABrcOwUDf73TRU4t7.s63
 /** How long the registry may take until it listens. */
 const startTimeoutMs = 15_000;
 
+/** Who may come in; default everybody. */
+export interface DockerRegistryOptions {
+  /** Its one user. */
+  readonly htpasswd?: boolean;
+  /** Who has a token of this server. */
+  readonly tokenAuth?: TokenServer;
+}
+
 /**
- * Starts a registry on a free port of 127.0.0.1 with an empty folder; with `htpasswd`, only its one user may come in.
- * Throws where the program is missing or does not start.
+ * Starts a registry on a free port of 127.0.0.1 with an empty folder. Throws where the program is missing or does not
+ * start.
  */
-export async function startDockerRegistry(options: { readonly htpasswd?: boolean } = {}): Promise<DockerRegistry> {
+export async function startDockerRegistry(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
   const folder = await mkdtemp(join(tmpdir(), 'tallyman-docker-registry-'));
   await writeFile(join(folder, 'htpasswd'), `${htpasswdLine}\n`);
-  await writeFile(join(folder, 'config.yml'), formatConfig(folder, options.htpasswd === true));
+  await writeFile(join(folder, 'config.yml'), formatConfig(folder, options));
   const child = spawn('docker-registry', ['serve', join(folder, 'config.yml')], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const close = async (): Promise<void> => {
-    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
-      const ended = once(child, 'exit');
-      child.kill('SIGKILL');
-      await ended;
-    }
+    await endProcess(child, 'SIGKILL');
     await rm(folder, { recursive: true, force: true });
   };
   try {
@@ -49,7 +54,7 @@ export async function startDockerRegistry(options: { readonly htpasswd?: boolean
     return {
       url: `http://${host}`,
       host,
-      credential: options.htpasswd === true ? user : undefined,
+      credential: options.htpasswd === true ? user : options.tokenAuth?.credential,
       repositoriesFolder: join(folder, 'docker/registry/v2/repositories'),
       close,
     };
@@ -60,14 +65,21 @@ export async function startDockerRegistry(options: { readonly htpasswd?: boolean
 }
 
 /** The configuration is JSON, which is YAML too. */
-function formatConfig(folder: string, htpasswd: boolean): string {
+function formatConfig(folder: string, options: DockerRegistryOptions): string {
   return JSON.stringify({
     version: '0.1',
     log: { level: 'info', formatter: 'json', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: folder } },
     http: { addr: '127.0.0.1:0', secret: 'one process, no uploads to share' },
-    ...(htpasswd && { auth: { htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } } }),
+    ...planAuth(folder, options),
   });
+}
+
+function planAuth(folder: string, { htpasswd, tokenAuth }: DockerRegistryOptions): object {
+  if (htpasswd === true) return { auth: { htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } } };
+  if (tokenAuth === undefined) return {};
+  const { realm, service, issuer, certificateFile } = tokenAuth;
+  return { auth: { token: { realm, service, issuer, rootcertbundle: certificateFile } } };
 }
 
 /** The address it listens on, as it says itself: only the kernel knows the port. */

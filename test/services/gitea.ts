@@ -13,8 +13,8 @@ import { makeSshHostKey } from './ssh-host-key.ts';
 
 /** How a test wants its Gitea. */
 export interface GiteaOptions {
-  /** What it says its own address is (in challenges, webhooks, links); default: as the client calls it. */
-  readonly rootUrl?: string;
+  /** What it says its own address is (in challenges, webhooks, links), given the real one; default: as the client calls it. */
+  readonly rootUrl?: (url: string) => string;
   /** Also Git over SSH; default false. */
   readonly ssh?: boolean;
 }
@@ -72,8 +72,9 @@ interface Run extends Pick<Gitea, 'url' | 'host' | 'ssh' | 'log' | 'close'> {
 async function openRun(program: string, options: GiteaOptions): Promise<Run> {
   const folder = await mkdtemp(join(tmpdir(), 'tallyman-gitea-'));
   const port = await findFreePort();
+  const url = `http://127.0.0.1:${port}`;
   const ssh = options.ssh === true ? { port: await findFreePort(), ...makeSshHostKey(folder) } : undefined;
-  const settings = { folder, staticFolder: toolFolder('gitea'), port, rootUrl: options.rootUrl, ssh };
+  const settings = { folder, staticFolder: toolFolder('gitea'), port, rootUrl: options.rootUrl?.(url), ssh };
   await writeFile(join(folder, 'app.ini'), formatGiteaConfig(settings), { mode: 0o600 });
   const child = spawn(program, ['--config', join(folder, 'app.ini'), 'web'], {
     env: makeEnvironment(folder),
@@ -92,7 +93,7 @@ async function openRun(program: string, options: GiteaOptions): Promise<Run> {
     folder,
     child,
     ssh: ssh && { port: ssh.port, hostKey: ssh.hostKey },
-    url: `http://127.0.0.1:${port}`,
+    url,
     host: `127.0.0.1:${port}`,
     log: () => `${said}${readLog(folder)}`,
     close: async () => {

@@ -1,12 +1,9 @@
-/** Pushes one small image to a registry as a client would: blobs, then the manifest (OCI distribution-spec, "Push"). */
+/** Pushes small images to a registry as a client would: blobs, then the manifest (OCI distribution-spec, "Push"). */
 import { createHash } from 'node:crypto';
+import { openPushSession, type PushSend, type PushTarget } from './push-session.ts';
 
 /** What to push, and where. */
-export interface PushedImage {
-  /** The registry: `http://127.0.0.1:5000` */
-  readonly url: string;
-  readonly credential?: { readonly username: string; readonly password: string } | undefined;
-  readonly repository: string;
+export interface PushedImage extends PushTarget {
   readonly tag: string;
   readonly annotations?: Readonly<Record<string, string>>;
 }
@@ -17,56 +14,73 @@ interface Descriptor {
   readonly size: number;
 }
 
-/** The digest of the pushed manifest; throws with the registry's answer where it refuses a step. */
+interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+}
+
+const manifestType = 'application/vnd.oci.image.manifest.v1+json';
+const indexType = 'application/vnd.oci.image.index.v1+json';
+
+/** Pushes an image for linux/amd64, and gives the digest of its manifest; throws with the registry's answer where it refuses a step. */
 export async function pushImage(image: PushedImage): Promise<string> {
-  const config = {
-    architecture: 'amd64',
-    os: 'linux',
-    config: {},
-    rootfs: { type: 'layers', diff_ids: [digestOf(Buffer.from(image.tag))] },
-  };
-  // A layer of any bytes will do: no one unpacks it.
-  const layer = await pushBlob(image, 'application/vnd.oci.image.layer.v1.tar', Buffer.from(image.tag));
-  const manifest = {
+  const send = openPushSession(image);
+  const manifest = await planManifest(image, { os: 'linux', architecture: 'amd64' }, send);
+  return (await putManifest(image, manifest, { reference: image.tag, send })).digest;
+}
+
+/** As `pushImage`, for several platforms: `['linux/amd64', 'linux/arm64']`; gives the digest of the index. */
+export async function pushIndex(image: PushedImage, platforms: readonly string[]): Promise<string> {
+  const send = openPushSession(image);
+  const manifests: (Descriptor & { platform: Platform })[] = [];
+  for (const name of platforms) {
+    const [os = '', architecture = ''] = name.split('/');
+    const platform = { os, architecture };
+    const { annotations: _ofTheIndex, ...bare } = image;
+    manifests.push({ ...(await putManifest(image, await planManifest(bare, platform, send), { send })), platform });
+  }
+  const index = { schemaVersion: 2, mediaType: indexType, manifests, annotations: image.annotations };
+  return (await putManifest(image, index, { reference: image.tag, send })).digest;
+}
+
+/** The manifest of an image whose blobs are there; its layer of any bytes will do: no one unpacks it. */
+async function planManifest(image: PushedImage, platform: Platform, send: PushSend) {
+  const layer = Buffer.from(`${image.tag} for ${platform.os}/${platform.architecture}`);
+  const rootfs = { type: 'layers', diff_ids: [digestOf(layer)] };
+  const config = Buffer.from(JSON.stringify({ ...platform, config: {}, rootfs }));
+  return {
     schemaVersion: 2,
-    mediaType: 'application/vnd.oci.image.manifest.v1+json',
-    config: await pushBlob(image, 'application/vnd.oci.image.config.v1+json', Buffer.from(JSON.stringify(config))),
-    layers: [layer],
-    ...(image.annotations && { annotations: image.annotations }),
+    mediaType: manifestType,
+    config: await pushBlob(image, { mediaType: 'application/vnd.oci.image.config.v1+json', bytes: config, send }),
+    layers: [await pushBlob(image, { mediaType: 'application/vnd.oci.image.layer.v1.tar', bytes: layer, send })],
+    annotations: image.annotations,
   };
-  const bytes = Buffer.from(JSON.stringify(manifest));
-  const url = `${image.url}/v2/${image.repository}/manifests/${image.tag}`;
-  await send(image, { method: 'PUT', url, body: bytes, contentType: manifest.mediaType });
-  return digestOf(bytes);
+}
+
+/** Under the tag, or under its own digest where there is none. */
+async function putManifest(
+  image: PushedImage,
+  manifest: { readonly mediaType: string },
+  { reference, send }: { reference?: string; send: PushSend },
+): Promise<Descriptor> {
+  const body = Buffer.from(JSON.stringify(manifest));
+  const digest = digestOf(body);
+  const url = `${image.url}/v2/${image.repository}/manifests/${reference ?? digest}`;
+  await send({ method: 'PUT', url, body, contentType: manifest.mediaType });
+  return { mediaType: manifest.mediaType, digest, size: body.length };
 }
 
 /** POST opens an upload, PUT with the digest sends it whole and closes it. */
-async function pushBlob(image: PushedImage, mediaType: string, bytes: Buffer): Promise<Descriptor> {
+async function pushBlob(
+  image: PushedImage,
+  { mediaType, bytes, send }: { mediaType: string; bytes: Buffer; send: PushSend },
+): Promise<Descriptor> {
   const digest = digestOf(bytes);
-  const opened = await send(image, { method: 'POST', url: `${image.url}/v2/${image.repository}/blobs/uploads/` });
+  const opened = await send({ method: 'POST', url: `${image.url}/v2/${image.repository}/blobs/uploads/` });
   const upload = new URL(opened.headers.get('location') ?? '', image.url);
   upload.searchParams.set('digest', digest);
-  await send(image, { method: 'PUT', url: upload.href, body: bytes, contentType: 'application/octet-stream' });
+  await send({ method: 'PUT', url: upload.href, body: bytes, contentType: 'application/octet-stream' });
   return { mediaType, digest, size: bytes.length };
-}
-
-async function send(
-  image: PushedImage,
-  request: { method: string; url: string; body?: Buffer; contentType?: string },
-): Promise<Response> {
-  const { username, password } = image.credential ?? {};
-  const basic = Buffer.from(`${username}:${password}`).toString('base64');
-  const response = await fetch(request.url, {
-    method: request.method,
-    headers: {
-      ...(image.credential && { authorization: `Basic ${basic}` }),
-      ...(request.contentType !== undefined && { 'content-type': request.contentType }),
-    },
-    ...(request.body && { body: new Uint8Array(request.body) }),
-  });
-  const said = await response.text();
-  if (!response.ok) throw new Error(`Cannot push: ${request.method} answered ${response.status}: ${said}`);
-  return response;
 }
 
 function digestOf(bytes: Buffer): string {
