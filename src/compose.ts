@@ -2,14 +2,16 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { OpenSession, RepoSession } from './cli/session.ts';
 import { defaultStateDir } from './config/load-config.ts';
-import { readCertificates, readSecret } from './config/read-secret.ts';
-import type { Config, RepoConfig } from './config/schema.ts';
+import { findProxy } from './config/proxy.ts';
+import { createCertificateReader, readCertificates, readSecret } from './config/read-secret.ts';
+import type { Config, RegistryConfig, RepoConfig } from './config/schema.ts';
 import { createWorkFiles, hasWorkFiles } from './git/work-files.ts';
 import { createYamlRepo } from './git/yaml-repo.ts';
 import { checkRepo } from './pipeline/check-repo.ts';
 import type { Clock, Log, Registry } from './pipeline/ports.ts';
 import { createRepoMemory } from './pipeline/repo-memory.ts';
 import { createRegistry } from './registry/create-registry.ts';
+import type { HostSettings } from './registry/host.ts';
 
 /** Makes the adapters that the configuration asks for. Nothing is contacted yet. */
 export const openSession: OpenSession = (config, log) => {
@@ -25,20 +27,30 @@ export const openSession: OpenSession = (config, log) => {
 
 function openRegistry(config: Config, log: Log): Registry & { close(): Promise<void> } {
   const byHost = new Map(config.registries.map((settings) => [settings.host, settings]));
+  const readPem = createCertificateReader();
   return createRegistry({
     hosts(host) {
       const settings = byHost.get(host);
-      if (settings === undefined) return {};
-      return {
-        ...(settings.plainHttp && { plainHttp: true }),
-        credential: settings.credentials && readSecret(settings.credentials, process.env),
-        ca: readCertificates(settings.caFile),
-        maxPages: settings.maxPages,
-      };
+      return settings === undefined ? {} : toHostSettings(settings, readPem);
     },
+    proxy: (url) => findProxy(url, process.env),
     limits: { headersMs: config.timeoutSeconds * 1000, bodyMs: config.timeoutSeconds * 1000 },
     log: (event) => log[event.kind === 'warning' ? 'warn' : 'debug'](event, `registry: ${event.kind}`),
   });
+}
+
+function toHostSettings(settings: RegistryConfig, readPem: typeof readCertificates): HostSettings {
+  const { plainHttp, credentials, clientCertificate, caFile, host: _host, ...others } = settings;
+  const cert = readPem(clientCertificate?.certFile);
+  const key = readPem(clientCertificate?.keyFile);
+  return {
+    ...others,
+    ...(plainHttp && { plainHttp }),
+    credential: credentials && readSecret(credentials, process.env),
+    ca: readPem(caFile),
+    trustedOrigins: settings.trustedOrigins.map((origin) => new URL(origin).origin),
+    ...(cert !== undefined && key !== undefined && { clientCertificate: { cert, key } }),
+  };
 }
 
 function openRepo(

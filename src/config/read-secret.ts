@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { TallymanError } from '../error/tallyman-error.ts';
 import type { CredentialsConfig } from './schema.ts';
 
@@ -24,14 +24,34 @@ export function readCertificates(file: string | undefined): string | undefined {
   return file === undefined ? undefined : readText(file, 'certificate');
 }
 
+/** As `readCertificates`, for many calls: a file is read again only when it has changed. Each file is kept once. */
+export function createCertificateReader(): typeof readCertificates {
+  const kept = new Map<string, { stamp: string; text: string }>();
+  return (file) => {
+    if (file === undefined) return undefined;
+    const { mtimeMs, size, ino } = tell(file, 'certificate', () => statSync(file));
+    const stamp = [mtimeMs, size, ino].join(' ');
+    const known = kept.get(file);
+    if (known?.stamp === stamp) return known.text;
+    const text = readText(file, 'certificate');
+    kept.set(file, { stamp, text });
+    return text;
+  };
+}
+
 /** The file's text without the line break that editors leave at its end. */
 function readSecretFile(file: string): string {
   return readText(file, 'secret').replace(/\r?\n$/, '');
 }
 
 function readText(file: string, what: string): string {
+  return tell(file, what, () => readFileSync(file, 'utf8'));
+}
+
+/** What `look` finds in the file; its failure is the configuration's. */
+function tell<T>(file: string, what: string, look: () => T): T {
   try {
-    return readFileSync(file, 'utf8');
+    return look();
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown fault';
     throw new TallymanError(

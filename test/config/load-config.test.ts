@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { loadConfig, parseConfig } from '../../src/config/load-config.ts';
-import { readSecret } from '../../src/config/read-secret.ts';
+import { createCertificateReader, readSecret } from '../../src/config/read-secret.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tallyman-config-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -59,6 +59,64 @@ log: {level: loud}
     assert.match(problemsOf('registries: [{host: a.b}, {host: a.b}]').join(), /1:34 .*a host that no other entry has/);
     assert.match(problemsOf('a: [').join(), /^ConfigInvalid 1:/);
     assert.match(problemsOf('- a').join(), /^ConfigInvalid 1:1/);
+  });
+});
+
+describe('the settings of a registry', () => {
+  const parseRegistry = (settings: string) => parseConfig(`registries: [{host: a.example, ${settings}}]`, 'c.yaml');
+
+  it('have defaults', () => {
+    const result = parseRegistry('');
+    assert.deepEqual('config' in result && result.config.registries, [
+      { host: 'a.example', plainHttp: false, maxPages: 500, trustedOrigins: [], maxInFlight: 8, minPullsLeft: 10 },
+    ]);
+  });
+
+  it('may all be given', () => {
+    const settings = `endpoint: "https://mirror.example:8443", clientCertificate: {certFile: a, keyFile: b},
+      trustedOrigins: ["http://10.0.0.7:3000"], provider: acr, maxInFlight: 256, requestsPerSecond: 0.5, minPullsLeft: 0`;
+    const result = parseRegistry(settings);
+    assert.ok('config' in result, JSON.stringify(result));
+    assert.equal(result.config.registries[0]?.requestsPerSecond, 0.5);
+  });
+
+  const rows: [settings: string, wanted: RegExp][] = [
+    ['endpoint: mirror.example', /an address https:\/\/host was wanted/],
+    ['endpoint: "https://u:hunter2@mirror.example"', /an address without credentials/],
+    ['endpoint: "https://mirror.example/v2/hunter2"', /an address without a path/],
+    ['endpoint: "https://mirror.example?q=hunter2"', /an address without a query/],
+    ['trustedOrigins: ["10.0.0.7"]', /an address https:\/\/host was wanted/],
+    ['clientCertificate: {certFile: a}', /keyFile/],
+    ['provider: azure', /provider/],
+    ['maxInFlight: 0', /maxInFlight/],
+    ['requestsPerSecond: 0', /requestsPerSecond/],
+    ['minPullsLeft: -1', /minPullsLeft/],
+  ];
+  for (const [settings, wanted] of rows) {
+    it(`are refused with ${settings.replace('hunter2', '…')}`, () => {
+      const result = parseRegistry(settings);
+      const text = 'problems' in result ? result.problems.map(({ message }) => message).join('\n') : '';
+      assert.match(text, wanted);
+      assert.doesNotMatch(text, /hunter2/);
+    });
+  }
+});
+
+describe('createCertificateReader', () => {
+  it('reads a file again when it has changed, and says which one it cannot read', () => {
+    const read = createCertificateReader();
+    const file = join(folder, 'ca.pem');
+    writeFileSync(file, 'one');
+    utimesSync(file, 1, 1);
+    assert.equal(read(file), 'one');
+    writeFileSync(file, 'two');
+    utimesSync(file, 1, 1);
+    assert.equal(read(file), 'one', 'what looks the same is not read again');
+    utimesSync(file, 2, 2);
+    assert.equal(read(file), 'two');
+    assert.equal(read(undefined), undefined);
+    const missing = { code: 'ConfigInvalid', message: /certificate file .*none\.pem": ENOENT/ };
+    assert.throws(() => read(join(folder, 'none.pem')), missing);
   });
 });
 
