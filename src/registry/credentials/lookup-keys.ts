@@ -1,0 +1,47 @@
+/** The names under which Docker's and Podman's files keep the credentials of an image. */
+import type { ImageRepository } from '../../image/reference.ts';
+
+/** All hosts that mean Docker Hub; its usual key is `https://index.docker.io/v1/`. */
+const hubHosts = ['docker.io', 'index.docker.io', 'registry-1.docker.io'];
+
+/**
+ * What to look up, most specific first: the whole repository, each shorter path, the host.
+ * Source: containers-auth.json(5), "FORMAT".
+ *
+ * @example
+ * listLookupKeys({ host: 'ghcr.io', path: 'acme/web' }) // ['ghcr.io/acme/web', 'ghcr.io/acme', 'ghcr.io']
+ */
+export function listLookupKeys({ host, path }: ImageRepository): readonly string[] {
+  const parts = path.split('/');
+  const paths = parts.map((_, index) => `/${parts.slice(0, parts.length - index).join('/')}`);
+  return [...paths, ''].map((rest) => `${normalizeHost(host)}${rest}`);
+}
+
+/**
+ * The key of a file as `listLookupKeys` writes it: without scheme, the API's `/v1` or `/v2`, and slashes at the end.
+ *
+ * @example
+ * normalizeKey('https://index.docker.io/v1/') // 'docker.io'
+ */
+export function normalizeKey(key: string): string {
+  const bare = key.replace(/^https?:\/\//i, '');
+  const slash = bare.indexOf('/');
+  if (slash === -1) return normalizeHost(bare);
+  const rest = withoutEndSlashes(bare.slice(slash));
+  // Only an address has the API's root before a path; without a scheme, `v2` may be a repository's own first part.
+  const path = bare === key ? rest.replace(/^\/v[12]$/, '') : rest.replace(/^\/v[12](?=\/|$)/, '');
+  return `${normalizeHost(bare.slice(0, slash))}${path}`;
+}
+
+/** The host in lower case, with one name for Docker Hub. */
+export function normalizeHost(host: string): string {
+  const lower = host.toLowerCase();
+  return hubHosts.includes(lower) ? 'docker.io' : lower;
+}
+
+/** By hand, as `/\/+$/` takes quadratic time on a megabyte of slashes. */
+function withoutEndSlashes(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === '/') end -= 1;
+  return text.slice(0, end);
+}
