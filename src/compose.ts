@@ -1,16 +1,23 @@
 /** Puts the program together: the only file that knows every adapter. */
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { OpenSession, RepoSession } from './cli/session.ts';
 import { defaultStateDir } from './config/load-config.ts';
 import { findProxy } from './config/proxy.ts';
 import { createCertificateReader, readCertificates, readSecret } from './config/read-secret.ts';
-import type { Config, RegistryConfig, RepoConfig } from './config/schema.ts';
+import type { Config, CredentialSourceName, RegistryConfig, RepoConfig } from './config/schema.ts';
 import { createWorkFiles, hasWorkFiles } from './git/work-files.ts';
 import { createYamlRepo } from './git/yaml-repo.ts';
 import { checkRepo } from './pipeline/check-repo.ts';
 import type { Clock, Log, Registry } from './pipeline/ports.ts';
 import { createRepoMemory } from './pipeline/repo-memory.ts';
-import { createRegistry } from './registry/create-registry.ts';
+import { createRegistry, type SourceTools } from './registry/create-registry.ts';
+import { createCloudSource } from './registry/credentials/cloud.ts';
+import type { CredentialSource } from './registry/credentials/credential.ts';
+import { createCredentialHelper } from './registry/credentials/credential-helper.ts';
+import { createDockerConfigSource } from './registry/credentials/docker-config.ts';
+import { createHelperRunner } from './registry/credentials/run-helper.ts';
 import type { HostSettings } from './registry/host.ts';
 
 /** Makes the adapters that the configuration asks for. Nothing is contacted yet. */
@@ -28,15 +35,40 @@ export const openSession: OpenSession = (config, log) => {
 function openRegistry(config: Config, log: Log): Registry & { close(): Promise<void> } {
   const byHost = new Map(config.registries.map((settings) => [settings.host, settings]));
   const readPem = createCertificateReader();
+  const hosts = (host: string): HostSettings => {
+    const settings = byHost.get(host);
+    return settings === undefined ? {} : toHostSettings(settings, readPem);
+  };
   return createRegistry({
-    hosts(host) {
-      const settings = byHost.get(host);
-      return settings === undefined ? {} : toHostSettings(settings, readPem);
-    },
+    hosts,
+    credentials: (tools) => config.credentialSources.map((name) => credentialSources[name]({ ...tools, hosts })),
     proxy: (url) => findProxy(url, process.env),
     limits: { headersMs: config.timeoutSeconds * 1000, bodyMs: config.timeoutSeconds * 1000 },
     log: (event) => log[event.kind === 'warning' ? 'warn' : 'debug'](event, `registry: ${event.kind}`),
   });
+}
+
+/** The sources by the names that the configuration has for them; another one is a row here and a name in the schema. */
+const credentialSources: Readonly<
+  Record<CredentialSourceName, (tools: SourceTools & { hosts(host: string): HostSettings }) => CredentialSource>
+> = {
+  'docker-config': ({ now }) =>
+    createDockerConfigSource({
+      env: process.env,
+      homeFolder: findHomeFolder(),
+      helper: createCredentialHelper({ run: createHelperRunner(process.env), now }),
+    }),
+  cloud: (tools) =>
+    createCloudSource({ ...tools, env: process.env, readFile: (path) => readFile(path, { encoding: 'utf8' }) }),
+};
+
+function findHomeFolder(): string | undefined {
+  try {
+    return homedir();
+  } catch {
+    // A user whom the system does not know, as OpenShift makes them up, has none.
+    return undefined;
+  }
 }
 
 function toHostSettings(settings: RegistryConfig, readPem: typeof readCertificates): HostSettings {

@@ -112,6 +112,13 @@ export const configSchema = z
         }
       })
       .describe('Settings for registry hosts that need any.'),
+    credentialSources: z
+      .array(z.enum(['docker-config', 'cloud']))
+      .max(10)
+      .default(['docker-config', 'cloud'])
+      .describe(
+        'Where credentials are looked for, in this order, when `registries` has none for a host; [] for nowhere. docker-config: what `docker login`, `podman login` and credential helpers keep. cloud: the identity that AWS, Google Cloud or Azure gives to this process.',
+      ),
     allowedRegistries: z.array(z.string()).optional().describe('If given, policies may name these hosts only.'),
     commit: z
       .strictObject({
@@ -149,6 +156,8 @@ export const configSchema = z
   .describe('Configuration of Tallyman.');
 
 export type Config = z.infer<typeof configSchema>;
+/** A place where credentials are looked for. */
+export type CredentialSourceName = Config['credentialSources'][number];
 export type RepoConfig = Config['repos'][number];
 export type RegistryConfig = Config['registries'][number];
 export type CredentialsConfig = z.infer<typeof credentialsSchema>;

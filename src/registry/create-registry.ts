@@ -4,7 +4,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { formatCanonical } from '../image/reference.ts';
 import type { Registry } from '../pipeline/ports.ts';
 import { createCaller } from './access.ts';
+import { createConfiguredSource } from './credentials/configured.ts';
 import type { CredentialSource } from './credentials/credential.ts';
+import { createCredentialChain } from './credentials/credential-chain.ts';
 import type { HostSettings } from './host.ts';
 import { createHttpClient, type HttpAnswer } from './http.ts';
 import { defaultLimits, type Limits } from './limits.ts';
@@ -40,8 +42,8 @@ export interface SourceTools {
 export interface RegistryOptions {
   /** The settings of a host of image references (`docker.io`, `ghcr.io`, `localhost:5000`); asked at each call. */
   readonly hosts: (host: string) => HostSettings;
-  /** Asked where the host's settings have no credential; default nowhere: what everybody may pull. */
-  readonly credentials?: (tools: SourceTools) => CredentialSource;
+  /** Asked in this order where the host's settings have no credential; default nowhere: what everybody may pull. */
+  readonly credentials?: (tools: SourceTools) => readonly CredentialSource[];
   readonly log?: (event: RegistryEvent) => void;
   /** Waits; throws the signal's reason when that ends first. */
   readonly sleep?: (waitMs: number, signal: AbortSignal) => Promise<void>;
@@ -78,7 +80,10 @@ export function createRegistry(options: RegistryOptions): Registry & { close(): 
     onRetry: ({ host, task }, { waitMs }) => log({ kind: 'retry', host: host.name, task, waitMs: Math.round(waitMs) }),
   });
   const signedSend = createSignedSend(send, createTokenSource({ send, now, limits }));
-  const credentials = createCredentialChain(hosts, options.credentials?.({ send, now, limits }));
+  const credentials = createCredentialChain([
+    createConfiguredSource(hosts),
+    ...(options.credentials?.({ send, now, limits }) ?? []),
+  ]);
   const call = createCaller({ send: signedSend, hosts, credentials, limits, onAnswer: createWarner(log) });
 
   return {
@@ -95,14 +100,6 @@ export function createRegistry(options: RegistryOptions): Registry & { close(): 
       return call({ repository, task, signal }, (access) => fetchManifest(access, tag));
     },
     close: http.close,
-  };
-}
-
-/** What the operator wrote for the host, before any other source. */
-function createCredentialChain(hosts: (host: string) => HostSettings, others?: CredentialSource): CredentialSource {
-  return {
-    find: async (repository, options) => hosts(repository.host).credential ?? others?.find(repository, options),
-    forget: (repository) => others?.forget(repository),
   };
 }
 
