@@ -1,4 +1,4 @@
-/** Builds the Go programs that the tests talk to and that are missing here; exit code 0 means that all of them are there. */
+/** Builds the Go programs that the tests talk to and that are missing here; exit code 0 means that all are there. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';

@@ -13,7 +13,7 @@ import { makeSshHostKey } from './ssh-host-key.ts';
 
 /** How a test wants its Gitea. */
 export interface GiteaOptions {
-  /** What it says its own address is (in challenges, webhooks, links), given the real one; default: as the client calls it. */
+  /** What it says its own address is (in challenges, links), given the real one; default: as the client calls it. */
   readonly rootUrl?: (url: string) => string;
   /** Also Git over SSH; default false. */
   readonly ssh?: boolean;
@@ -45,7 +45,7 @@ const startTimeoutMs = 60_000;
 /** Another process may take a port that was free a moment ago. */
 const maxStarts = 3;
 
-/** Starts Gitea on a free port of 127.0.0.1 with an empty folder and one user; throws where it is missing or does not start. */
+/** Starts Gitea on a free port of 127.0.0.1 with one user; throws where it is missing or does not start. */
 export async function startGitea(options: GiteaOptions = {}): Promise<Gitea> {
   const program = findTool('gitea');
   for (let starts = 1; ; starts += 1) {

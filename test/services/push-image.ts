@@ -22,7 +22,7 @@ interface Platform {
 const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 const indexType = 'application/vnd.oci.image.index.v1+json';
 
-/** Pushes an image for linux/amd64, and gives the digest of its manifest; throws with the registry's answer where it refuses a step. */
+/** Pushes an image for linux/amd64, and gives the digest of its manifest; throws with the registry's answer if refused. */
 export async function pushImage(image: PushedImage): Promise<string> {
   const send = openPushSession(image);
   const manifest = await planManifest(image, { os: 'linux', architecture: 'amd64' }, send);

@@ -11,8 +11,10 @@ export interface TokenServerOptions {
   readonly grant?: (repository: string) => readonly string[];
   /** Of a token in seconds, as the answer says; default 300. */
   readonly lifeSeconds?: number;
-  /** Of a token in seconds, as the registry sees it; default as it says. May be over while the answer says otherwise. */
+  /** Of a token in seconds, as the registry sees it; default as it says. */
   readonly trueLifeSeconds?: number;
+  /** Knows the OAuth2 form alone, and answers GET with 405. */
+  readonly postOnly?: boolean;
 }
 
 /** One request for a token. */
@@ -82,7 +84,8 @@ async function answer(
 ): Promise<TokenAsk> {
   const { service: wanted, isUser, ...ask } = await readAsk(request);
   const isKnown = ask.grant === 'anonymous' || isUser;
-  const status = wanted !== service || ask.grant === 'unknown' ? 400 : isKnown ? 200 : 401;
+  const isMeant = wanted === service && ask.grant !== 'unknown';
+  const status = options.postOnly === true && ask.method !== 'POST' ? 405 : !isMeant ? 400 : isKnown ? 200 : 401;
   const body =
     status === 200 ? planAnswer(ask, isUser, options) : { errors: [{ code: 'UNAUTHORIZED', message: 'no' }] };
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
