@@ -2,12 +2,15 @@
 import { TallymanError } from '../error/tallyman-error.ts';
 import type { ImageRepository } from '../image/reference.ts';
 import { toAnswerError } from './answer-error.ts';
-import { startDeadline } from './deadline.ts';
 import type { CredentialSource } from './credentials/credential.ts';
+import { startDeadline } from './deadline.ts';
 import { type HostSettings, resolveRegistryHost } from './host.ts';
 import type { HttpAnswer } from './http.ts';
 import type { Limits } from './limits.ts';
 import type { RepositoryRequest } from './sign-in.ts';
+
+/** The parts of a request that readers choose. */
+type AccessRequest = Pick<RepositoryRequest, 'method' | 'url' | 'accept' | 'headers' | 'isPull' | 'maxBodyBytes'>;
 
 /** What the readers of a repository are given. */
 export interface RepositoryAccess {
@@ -17,8 +20,8 @@ export interface RepositoryAccess {
   /** What is being done, for messages: `list the tags of "ghcr.io/acme/web"` */
   readonly task: string;
   readonly limits: Limits;
-  /** GET, signed in as the registry asks; any status. Throws RegistryDenied, RegistryUnavailable, RegistryInvalid. */
-  get(request: { url: URL; accept: string; maxBodyBytes: number }): Promise<HttpAnswer>;
+  /** GET or HEAD, signed in as the registry asks; any status. Throws RegistryDenied, RegistryUnavailable, RegistryInvalid. */
+  ask(request: AccessRequest): Promise<HttpAnswer>;
   /** The error of an answer that is no success. */
   fail(answer: HttpAnswer): TallymanError;
 }
@@ -54,7 +57,7 @@ export function createCaller({ send, hosts, credentials, limits, onAnswer }: Cal
         origin: host.origin,
         task,
         limits: { ...limits, maxPages: host.settings.maxPages ?? limits.maxPages },
-        get: async (request) => {
+        ask: async (request) => {
           const answer = await send({ ...request, host, path: repository.path, task, signal: deadline.signal });
           onAnswer(host.name, answer);
           return answer;

@@ -7,11 +7,11 @@ import { createCaller } from './access.ts';
 import { createConfiguredSource } from './credentials/configured.ts';
 import type { CredentialSource } from './credentials/credential.ts';
 import { createCredentialChain } from './credentials/credential-chain.ts';
+import { createManifestMemory, fetchManifest } from './fetch-manifest.ts';
 import type { HostSettings } from './host.ts';
 import { createHttpClient, type HttpAnswer } from './http.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { listTags } from './list-tags.ts';
-import { fetchManifest } from './manifest.ts';
 import { createPoliteExchange } from './polite-exchange.ts';
 import { createRetryingSend, type Send } from './retry.ts';
 import { createSignedSend } from './sign-in.ts';
@@ -29,6 +29,8 @@ export type RegistryEvent =
       readonly windowMs: number;
     }
   | { readonly kind: 'dropped-tags'; readonly repository: string; readonly count: number }
+  /** The image's labels cannot be read; `found` is the message of the error. */
+  | { readonly kind: 'no-labels'; readonly image: string; readonly found: string }
   | { readonly kind: 'warning'; readonly host: string; readonly text: string };
 
 /** What a source of credentials may use to speak to a token server. */
@@ -85,6 +87,7 @@ export function createRegistry(options: RegistryOptions): Registry & { close(): 
     ...(options.credentials?.({ send, now, limits }) ?? []),
   ]);
   const call = createCaller({ send: signedSend, hosts, credentials, limits, onAnswer: createWarner(log) });
+  const memory = createManifestMemory();
 
   return {
     listTags: (repository, { signal }) => {
@@ -95,9 +98,12 @@ export function createRegistry(options: RegistryOptions): Registry & { close(): 
         return { tags, pushedMs: undefined };
       });
     },
-    fetchManifest: (repository, tag, { signal }) => {
-      const task = `fetch the manifest of "${formatCanonical({ ...repository, tag })}"`;
-      return call({ repository, task, signal }, (access) => fetchManifest(access, tag));
+    fetchManifest: (repository, tag, { signal, platforms = false }) => {
+      const name = formatCanonical({ ...repository, tag });
+      const onFault = ({ message }: Error): void => log({ kind: 'no-labels', image: name, found: message });
+      return call({ repository, task: `fetch the manifest of "${name}"`, signal }, (access) =>
+        fetchManifest(access, tag, { memory, platforms, onFault }),
+      );
     },
     close: http.close,
   };

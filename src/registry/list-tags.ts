@@ -77,7 +77,7 @@ async function fetchPage(access: RepositoryAccess, url: URL): Promise<Page> {
 }
 
 function getPage(access: RepositoryAccess, url: URL): Promise<HttpAnswer> {
-  return access.get({ url, accept: 'application/json', maxBodyBytes: access.limits.maxTagPageBytes });
+  return access.ask({ url, accept: 'application/json', maxBodyBytes: access.limits.maxTagPageBytes });
 }
 
 function readPage(access: RepositoryAccess, url: URL, answer: HttpAnswer): Page {

@@ -34,31 +34,48 @@ export function createSignedSend(send: Send, tokens: TokenSource): (request: Rep
   const demands = new Map<string, Demand>();
   return async (request) => {
     const keys = [keyOf(request), hostKeyOf(request)] as const;
-    const first = await authorizeByMemory(demands, keys, { tokens, request });
-    const answer = await send({ ...withoutPath(request), authorization: first });
+    const first = await signInByMemory(demands, keys, { tokens, request });
+    const answer = await send({ ...withoutPath(request), authorization: first?.authorization });
     if (answer.status !== 401) return answer;
     demands.delete(keys[0]);
     const demand = readDemand(request, answer) ?? (await pingForDemand(send, request));
-    const second = demand && (await authorize(tokens, request, { demand, rejected: first }));
-    if (demand === undefined || second === undefined || second === first) return answer;
+    if (demand === undefined || isMet(demand, first)) return answer;
+    const second = await signIn(tokens, request, { demand, rejected: first?.authorization });
+    if (second === undefined || second.authorization === first?.authorization) return answer;
     for (const key of keys) rememberRecent(demands, [key, demand], maxDemands);
-    return send({ ...withoutPath(request), authorization: second });
+    return send({ ...withoutPath(request), authorization: second.authorization });
   };
 }
 
-/** What worked before; undefined, so that the registry is asked for a challenge, where nothing did or it works no more. */
-async function authorizeByMemory(
+/** An Authorization header, made for a demand. */
+interface SignIn {
+  readonly authorization: string;
+  readonly demand: Demand | undefined;
+  /** A moment ago, not for an earlier request. */
+  readonly isNew: boolean;
+}
+
+/** Whether the demand has just been met, in vain: asking for another token would give the same again. */
+function isMet({ challenge }: Demand, made: SignIn | undefined): boolean {
+  const same = (name: string): boolean =>
+    challenge.parameters.get(name) === made?.demand?.challenge.parameters.get(name);
+  return made?.isNew === true && same('realm') && same('service');
+}
+
+/** By what worked before; undefined, so that the registry is asked for a challenge, where nothing did or it works no more. */
+async function signInByMemory(
   demands: Map<string, Demand>,
   keys: readonly string[],
   { tokens, request }: { tokens: TokenSource; request: RepositoryRequest },
-): Promise<string | undefined> {
+): Promise<SignIn | undefined> {
   const { credential } = request.host;
-  if (credential !== undefined && 'bearerToken' in credential) return `Bearer ${credential.bearerToken}`;
+  if (credential !== undefined && 'bearerToken' in credential)
+    return { authorization: `Bearer ${credential.bearerToken}`, demand: undefined, isNew: false };
   const key = keys.find((candidate) => demands.has(candidate));
   const demand = demands.get(key ?? '');
   if (key === undefined || demand === undefined) return undefined;
   try {
-    return await authorize(tokens, request, { demand });
+    return await signIn(tokens, request, { demand });
   } catch (error) {
     // A realm may have moved, or not know this repository; an unreachable one is no better when asked again at once.
     demands.delete(key);
@@ -67,21 +84,25 @@ async function authorizeByMemory(
   }
 }
 
-/** The Authorization header that the demand asks for, another than the rejected one; undefined where there is none to give. */
-async function authorize(
+/** What the demand asks for, another than the rejected header; undefined where there is nothing to give. */
+async function signIn(
   tokens: TokenSource,
   request: RepositoryRequest,
   { demand, rejected }: { demand: Demand; rejected?: string | undefined },
-): Promise<string | undefined> {
+): Promise<SignIn | undefined> {
   const { host, path, signal } = request;
   const { scheme, parameters } = demand.challenge;
-  if (scheme === 'basic') return formatBasic(host.credential);
+  if (scheme === 'basic') {
+    const authorization = formatBasic(host.credential);
+    return authorization === undefined ? undefined : { authorization, demand, isNew: false };
+  }
   if (host.credential !== undefined && 'bearerToken' in host.credential) return undefined;
   const realm = parameters.get('realm') ?? '';
   const wanted = { host, path, realm, service: parameters.get('service'), askedUrl: demand.askedUrl };
   const isShared = host.name === sharedTokenHost && host.credential === undefined;
   const about = { rejected: rejected?.replace(/^Bearer /, ''), signal };
-  return `Bearer ${await tokens.obtain(isShared ? hostKeyOf(request) : keyOf(request), wanted, about)}`;
+  const { text, isNew } = await tokens.obtain(isShared ? hostKeyOf(request) : keyOf(request), wanted, about);
+  return { authorization: `Bearer ${text}`, demand, isNew };
 }
 
 /** What `/v2/` demands; OCI distribution-spec, "Determining Support". */

@@ -7,13 +7,14 @@ import { rememberRecent } from './remember-recent.ts';
 export interface TokenSource {
   /**
    * The token under `key`, fetched where there is none, it is about to end, or it is the `rejected` one. Callers that
-   * ask at the same time share one request. Throws RegistryDenied, RegistryUnavailable, RegistryInvalid.
+   * ask at the same time share one request. `isNew` tells that it was fetched for this call. Throws RegistryDenied,
+   * RegistryUnavailable, RegistryInvalid.
    */
   obtain(
     key: string,
     request: TokenRequest,
     options: { rejected: string | undefined; signal: AbortSignal },
-  ): Promise<string>;
+  ): Promise<{ readonly text: string; readonly isNew: boolean }>;
 }
 
 /** A token with the moment from which it is no longer used, in milliseconds since 1970. */
@@ -58,9 +59,10 @@ export function createTokenSource(options: TokenOptions): TokenSource {
     obtain: async (key, request, { rejected, signal }) => {
       signal.throwIfAborted();
       const held = tokens.get(key);
-      if (held !== undefined && held.text !== rejected && held.endsAtMs > options.now()) return held.text;
-      const token = await raceWithSignal(flights.get(key) ?? startFlight(key, request), signal);
-      return token.text;
+      if (held !== undefined && held.text !== rejected && held.endsAtMs > options.now())
+        return { text: held.text, isNew: false };
+      const { text } = await raceWithSignal(flights.get(key) ?? startFlight(key, request), signal);
+      return { text, isNew: true };
     },
   };
 }

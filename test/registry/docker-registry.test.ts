@@ -29,7 +29,11 @@ describe("Debian's docker-registry with htpasswd", () => {
     const digest = await pushImage({ url, credential, repository: 'acme/web', tag: '1.0', annotations });
     await pushImage({ url, credential, repository: 'acme/web', tag: '1.1' });
     assert.deepEqual([...(await client.listTags(at('acme/web'), { signal })).tags].sort(), ['1.0', '1.1']);
-    assert.deepEqual(await client.fetchManifest(at('acme/web'), '1.0', { signal }), { digest, annotations, platforms: undefined });
+    assert.deepEqual(await client.fetchManifest(at('acme/web'), '1.0', { signal }), {
+      digest,
+      annotations,
+      platforms: undefined,
+    });
     assert.deepEqual((await client.fetchManifest(at('acme/web'), '1.1', { signal })).annotations, {});
   });
 

@@ -1,26 +1,18 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { openRegistry } from './open-registry.ts';
+import { formatPlatforms, parseManifest } from '../../src/registry/manifest.ts';
 
 const ociIndex = 'application/vnd.oci.image.index.v1+json';
 const ociManifest = 'application/vnd.oci.image.manifest.v1+json';
 const dockerManifest = 'application/vnd.docker.distribution.manifest.v2+json';
+const digest = `sha256:${'a'.repeat(64)}`;
+const child = `{"digest":"${digest}"}`;
 
-const sha256 = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`;
-
-describe('fetchManifest', () => {
-  it('reads digest and annotations of a published image', async (t) => {
-    const { server, client, repository, signal } = await openRegistry(t);
-    const digest = server.publish('acme/web', '1.0', { 'org.opencontainers.image.revision': 'abc' });
-    const manifest = await client.fetchManifest(repository, '1.0', { signal });
-    assert.equal(manifest.digest, digest);
-    assert.equal(manifest.annotations['org.opencontainers.image.revision'], 'abc');
-  });
-
+describe('parseManifest', () => {
   const rows: [name: string, contentType: string | undefined, body: string, found: Record<string, string> | RegExp][] =
     [
-      ['an index', ociIndex, `{"mediaType":"${ociIndex}","manifests":[],"annotations":{"a":"b"}}`, { a: 'b' }],
+      ['an index', ociIndex, `{"mediaType":"${ociIndex}","manifests":[${child}],"annotations":{"a":"b"}}`, { a: 'b' }],
       ['a manifest without mediaType', ociManifest, '{"schemaVersion":2,"annotations":{"a":"b"}}', { a: 'b' }],
       ['a Docker manifest', dockerManifest, `{ "mediaType": "${dockerManifest}" }\n`, {}],
       ['a type with parameters', `${ociManifest}; charset=utf-8`, '{}', {}],
@@ -40,50 +32,67 @@ describe('fetchManifest', () => {
       ['JSON cut short', ociManifest, '{"schemaVersion":2,"annot', /no JSON object/],
     ];
   for (const [name, contentType, body, found] of rows) {
-    it(`${found instanceof RegExp ? 'refuses' : 'reads'} ${name}`, async (t) => {
-      const { client, repository, signal } = await openRegistry(t, {
-        server: {
-          intercept: (_request, response) => {
-            if (contentType !== undefined) response.setHeader('content-type', contentType);
-            // Wrong on purpose: the bytes count.
-            response.setHeader('docker-content-digest', `sha256:${'0'.repeat(64)}`);
-            return Boolean(response.end(body));
-          },
-        },
-      });
-      const fetching = client.fetchManifest(repository, '1.0', { signal });
-      if (found instanceof RegExp) await assert.rejects(fetching, { code: 'RegistryInvalid', message: found });
-      else assert.deepEqual(await fetching, { digest: sha256(body), annotations: found, platforms: undefined });
+    it(`${found instanceof RegExp ? 'refuses' : 'reads'} ${name}`, () => {
+      const manifest = parseManifest(Buffer.from(body), contentType);
+      if (found instanceof RegExp) return assert.match('fault' in manifest ? manifest.fault : 'none', found);
+      if ('fault' in manifest) return assert.fail(manifest.fault);
+      assert.deepEqual(manifest.annotations, found);
+      assert.equal(manifest.digest, `sha256:${createHash('sha256').update(body).digest('hex')}`);
     });
   }
 
-  it('asks for indexes as well as manifests', async (t) => {
-    const accepts: (string | undefined)[] = [];
-    const { server, client, repository, signal } = await openRegistry(t, {
-      server: { intercept: ({ headers }) => accepts.push(headers.accept) === 0 },
+  const platform = (os: string, architecture: string) => ({ digest, platform: { os, architecture } });
+  const indexes: [name: string, manifests: unknown, platforms: string[][] | RegExp][] = [
+    ['two platforms', [platform('linux', 'amd64'), platform('windows', 'amd64')], [['linux/amd64'], ['windows/amd64']]],
+    ['an attestation beside an image', [platform('unknown', 'unknown'), platform('linux', 's390x')], [['linux/s390x']]],
+    ['an image without a platform', [{ digest }], [[]]],
+    ['attestations alone', [platform('unknown', 'unknown')], /holds no image/],
+    ['no digests that can be checked', [{ digest: 'sha512:abc' }, { digest: '../../x' }, {}, null], /holds no image/],
+    ['nothing', [], /holds no image/],
+    ['no list', { 0: platform('linux', 'amd64') }, /holds no image/],
+  ];
+  for (const [name, manifests, found] of indexes) {
+    it(`${found instanceof RegExp ? 'refuses' : 'reads'} an index of ${name}`, () => {
+      const manifest = parseManifest(Buffer.from(JSON.stringify({ mediaType: ociIndex, manifests })), ociIndex);
+      if (found instanceof RegExp) return assert.match('fault' in manifest ? manifest.fault : 'none', found);
+      if ('fault' in manifest || manifest.content.kind !== 'index') return assert.fail('no index');
+      assert.deepEqual(
+        manifest.content.images.map(({ platforms }) => platforms),
+        found,
+      );
     });
-    server.publish('acme/web', '1.0');
-    await client.fetchManifest(repository, '1.0', { signal });
-    assert.equal(accepts[0]?.split(', ').length, 4);
-    assert.ok(accepts[0]?.startsWith(ociIndex));
+  }
+
+  it('keeps a bounded number of short annotations', () => {
+    const many = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`a${index}`, 'b']));
+    const body = JSON.stringify({ annotations: { long: 'x'.repeat(2000), __proto__: null, ...many } });
+    const manifest = parseManifest(Buffer.from(body), ociManifest);
+    assert.equal('fault' in manifest ? 0 : Object.keys(manifest.annotations).length, 64);
   });
 
-  it('says both of what a missing tag can be', async (t) => {
-    const { server, client, repository, signal } = await openRegistry(t);
-    server.publish('acme/web', '1.0');
-    await assert.rejects(client.fetchManifest(repository, '2.0', { signal }), {
-      code: 'ImageNotFound',
-      message: new RegExp(
-        `^Cannot fetch the manifest of "${repository.host}/acme/web:2.0": .*does not exist, or may not be seen`,
-      ),
-    });
+  it('takes a chart for no image', () => {
+    const config = { mediaType: 'application/vnd.cncf.helm.config.v1+json', digest };
+    const manifest = parseManifest(Buffer.from(JSON.stringify({ config })), ociManifest);
+    assert.deepEqual('fault' in manifest ? manifest : manifest.content, { kind: 'image', config: undefined });
   });
+});
 
-  for (const tag of ['..', '../../other', 'a/b', '', 'a?b']) {
-    it(`refuses the tag ${JSON.stringify(tag)} before it asks`, async (t) => {
-      const { server, client, repository, signal } = await openRegistry(t);
-      await assert.rejects(client.fetchManifest(repository, tag, { signal }), { code: 'ReferenceInvalid' });
-      assert.equal(server.requests.length, 0);
-    });
+describe('formatPlatforms', () => {
+  const rows: [os: unknown, architecture: unknown, variant: unknown, names: string[]][] = [
+    ['linux', 'amd64', undefined, ['linux/amd64']],
+    ['linux', 'amd64', 'v1', ['linux/amd64/v1', 'linux/amd64']],
+    ['linux', 'amd64', 'v3', ['linux/amd64/v3']],
+    ['linux', 'arm64', undefined, ['linux/arm64', 'linux/arm64/v8']],
+    ['linux', 'arm64', 'v8', ['linux/arm64/v8', 'linux/arm64']],
+    ['linux', 'arm', 'v6', ['linux/arm/v6', 'linux/arm']],
+    ['linux', 'arm', undefined, ['linux/arm/v7', 'linux/arm']],
+    ['unknown', 'unknown', undefined, []],
+    ['linux', '', undefined, []],
+    ['linux', 5, undefined, []],
+    ['li nux', 'amd64', undefined, []],
+  ];
+  for (const [os, architecture, variant, names] of rows) {
+    it(`names ${os}/${architecture} ${variant ?? ''}`, () =>
+      assert.deepEqual(formatPlatforms({ os, architecture, variant }), names));
   }
 });

@@ -3,6 +3,8 @@ import { createServer } from 'node:http';
 import { describe, it } from 'node:test';
 import { openRegistry, sendJson } from './open-registry.ts';
 
+/** What says where an image comes from: then its labels are not read. */
+const annotations = { 'org.opencontainers.image.source': 'https://git.example/acme/web' };
 const credential = { username: 'tally', password: 'open sesame' };
 const short = (requests: readonly { url: string; authorization: string | undefined }[]) =>
   requests.map(({ url, authorization = '-' }) => `${url.replace(/\?.*/, '')} ${authorization.split(' ')[0]}`);
@@ -20,7 +22,7 @@ describe('sign-in', () => {
       server: { auth: 'basic' },
       settings: { credential },
     });
-    server.publish('acme/web', '1.0');
+    server.publish('acme/web', '1.0', annotations);
     assert.deepEqual((await client.listTags(repository, { signal })).tags, ['1.0']);
     await client.fetchManifest(repository, '1.0', { signal });
     assert.deepEqual(short(server.requests), [
@@ -35,7 +37,7 @@ describe('sign-in', () => {
       server: { auth: 'bearer' },
       settings: { credential },
     });
-    server.publish('acme/web', '1.0');
+    server.publish('acme/web', '1.0', annotations);
     server.publish('acme/api', '2.0');
     await client.listTags(repository, { signal });
     await client.fetchManifest(repository, '1.0', { signal });

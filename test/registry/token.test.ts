@@ -72,7 +72,8 @@ function prepare(answers: { status?: number; body?: object }[] = []) {
       };
     },
   });
-  return { source, requests, clock };
+  const obtain = async (...call: Parameters<typeof source.obtain>) => (await source.obtain(...call)).text;
+  return { source: { obtain }, requests, clock };
 }
 
 describe('createTokenSource', () => {
@@ -138,6 +139,29 @@ describe('createTokenSource', () => {
     controller.abort(new Error('enough'));
     await assert.rejects(leaving, /enough/);
     assert.equal(await staying, 't1');
+  });
+
+  it('tells a token that was fetched from one that was kept', async () => {
+    const source = createTokenSource({
+      limits: defaultLimits,
+      now: () => nowMs,
+      send: async ({ url }) => ({
+        status: 200,
+        headers: {},
+        body: Buffer.from('{"token":"t"}'),
+        url,
+        complaint: { codes: [], text: '' },
+        warning: undefined,
+      }),
+    });
+    const obtain = () => source.obtain('key', wanted, { rejected: undefined, signal });
+    assert.deepEqual(
+      [await obtain(), await obtain()],
+      [
+        { text: 't', isNew: true },
+        { text: 't', isNew: false },
+      ],
+    );
   });
 
   it('asks again after a failure', async () => {

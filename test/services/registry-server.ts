@@ -1,8 +1,9 @@
 /** A small image registry in memory that speaks the Distribution API, for tests and the demo. */
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { type Content, type ImageContent, type MadeImage, makeImage } from './make-image.ts';
 
 export interface RegistryServerOptions {
   /** `basic`: every request carries the user; `bearer`: a token endpoint gives tokens to the user. Default `none`. */
@@ -34,18 +35,16 @@ export interface RegistryServer {
   readonly requests: readonly LoggedRequest[];
   /** Puts an image under the tag, as a push would, and returns its digest. */
   publish(repository: string, tag: string, annotations?: Readonly<Record<string, string>>): string;
+  /** The same with all that an image may have. */
+  publishImage(repository: string, tag: string, content: Omit<ImageContent, 'mark'>): MadeImage;
   close(): Promise<void>;
 }
 
-interface StoredManifest {
-  readonly mediaType: string;
-  readonly bytes: Buffer;
-}
-
-/** One repository: tag -> digest, and digest -> manifest. */
+/** One repository: tag -> digest, digest -> manifest, and digest -> blob. */
 interface StoredRepository {
   readonly tags: Map<string, string>;
-  readonly manifests: Map<string, StoredManifest>;
+  readonly manifests: Map<string, Content>;
+  readonly blobs: Map<string, Content>;
 }
 
 /** All that the handlers share. */
@@ -56,14 +55,6 @@ interface Store {
   /** token -> the repository it may pull, and until when. */
   readonly tokens: Map<string, { readonly repository: string; readonly expiresAtMs: number }>;
 }
-
-const manifestType = 'application/vnd.oci.image.manifest.v1+json';
-/** OCI image-spec, "Guidance for an Empty Descriptor": the two bytes `{}`. */
-const emptyConfig = {
-  mediaType: 'application/vnd.oci.empty.v1+json',
-  digest: `sha256:${createHash('sha256').update('{}').digest('hex')}`,
-  size: 2,
-};
 
 /** Starts the registry on a free port of 127.0.0.1. */
 export async function startRegistryServer(options: RegistryServerOptions = {}): Promise<RegistryServer> {
@@ -86,7 +77,9 @@ export async function startRegistryServer(options: RegistryServerOptions = {}): 
     host,
     credential: user,
     requests,
-    publish: (repository, tag, annotations) => publish(store, { repository, tag, annotations }),
+    publish: (repository, tag, annotations = {}) =>
+      publishImage(store, { repository, tag }, { annotations }).top.digest,
+    publishImage: (repository, tag, content) => publishImage(store, { repository, tag }, content),
     close: async () => {
       server.closeAllConnections();
       await new Promise((done) => server.close(done));
@@ -94,25 +87,18 @@ export async function startRegistryServer(options: RegistryServerOptions = {}): 
   };
 }
 
-function publish(
+function publishImage(
   store: Store,
-  image: { repository: string; tag: string; annotations: Readonly<Record<string, string>> | undefined },
-): string {
-  const manifest = {
-    schemaVersion: 2,
-    mediaType: manifestType,
-    config: emptyConfig,
-    layers: [],
-    // The tag makes each image's bytes its own, as its layers would.
-    annotations: { 'org.opencontainers.image.ref.name': image.tag, ...image.annotations },
-  };
-  const bytes = Buffer.from(JSON.stringify(manifest));
-  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-  const stored = store.repositories.get(image.repository) ?? { tags: new Map(), manifests: new Map() };
-  store.repositories.set(image.repository, stored);
-  stored.manifests.set(digest, { mediaType: manifestType, bytes });
-  stored.tags.set(image.tag, digest);
-  return digest;
+  { repository, tag }: { repository: string; tag: string },
+  content: Omit<ImageContent, 'mark'>,
+): MadeImage {
+  const image = makeImage({ ...content, mark: tag });
+  const stored = store.repositories.get(repository) ?? { tags: new Map(), manifests: new Map(), blobs: new Map() };
+  store.repositories.set(repository, stored);
+  for (const manifest of [image.top, ...image.children]) stored.manifests.set(manifest.digest, manifest);
+  for (const config of image.configs) stored.blobs.set(config.digest, config);
+  stored.tags.set(tag, image.top.digest);
+  return image;
 }
 
 /** One answer, as data; the listener writes it. */
@@ -122,8 +108,8 @@ interface Reply {
   readonly body: Buffer;
 }
 
-/** `/v2/`, `/v2/<repository>/tags/list` or `/v2/<repository>/manifests/<tag or digest>` */
-const routePattern = /^\/v2\/(?:(.+)\/(tags|manifests)\/([^/]+))?$/;
+/** `/v2/`, `/v2/<repository>/tags/list`, `/v2/<repository>/manifests/<tag or digest>` or `/v2/<repository>/blobs/<digest>` */
+const routePattern = /^\/v2\/(?:(.+)\/(tags|manifests|blobs)\/([^/]+))?$/;
 
 function planReply(store: Store, request: IncomingMessage): Reply {
   const url = new URL(request.url ?? '/', `http://${request.headers.host}`);
@@ -136,7 +122,11 @@ function planReply(store: Store, request: IncomingMessage): Reply {
   const stored = store.repositories.get(repository);
   if (stored === undefined) return replyWithError(404, 'NAME_UNKNOWN');
   const pageSize = store.options.pageSize ?? 1000;
-  return kind === 'tags' ? replyWithTags([...stored.tags.keys()], url, pageSize) : replyWithManifest(stored, reference);
+  if (kind === 'tags') return replyWithTags([...stored.tags.keys()], url, pageSize);
+  const digest = stored.tags.get(reference) ?? reference;
+  return kind === 'blobs'
+    ? replyWithContent(stored.blobs.get(digest), 'BLOB_UNKNOWN')
+    : replyWithContent(stored.manifests.get(digest), 'MANIFEST_UNKNOWN');
 }
 
 function mayPull(store: Store, request: IncomingMessage, repository: string): boolean {
@@ -177,12 +167,10 @@ function replyWithTags(all: readonly string[], url: URL, pageSize: number): Repl
   );
 }
 
-function replyWithManifest(stored: StoredRepository, reference: string): Reply {
-  const digest = stored.tags.get(reference) ?? reference;
-  const manifest = stored.manifests.get(digest);
-  if (manifest === undefined) return replyWithError(404, 'MANIFEST_UNKNOWN');
-  const headers = { 'content-type': manifest.mediaType, 'docker-content-digest': digest };
-  return { status: 200, headers, body: manifest.bytes };
+function replyWithContent(content: Content | undefined, missing: string): Reply {
+  if (content === undefined) return replyWithError(404, missing);
+  const headers = { 'content-type': content.mediaType, 'docker-content-digest': content.digest };
+  return { status: 200, headers, body: content.bytes };
 }
 
 function replyWithError(status: number, code: string, headers: Readonly<Record<string, string>> = {}): Reply {
