@@ -13,7 +13,7 @@ export type FindAwsIdentity = (signIn: SignIn, region: string) => Promise<AwsIde
 /** Source: AWS SDKs and Tools Reference Guide, "Standardized credential providers"; files of profiles are not read. */
 export function createAwsIdentity(): FindAwsIdentity {
   // Only AWS's server hands out a key to itself.
-  const server = createMetadataServer((answer) => answer.status === 200 && readSessionKey(answer) !== undefined);
+  const server = createMetadataServer((answer) => readSessionKey(answer) !== undefined);
   return async (signIn, region) =>
     findKeys(signIn) ??
     (await assumeRole(signIn, region)) ??
@@ -163,9 +163,8 @@ function refuseInstance(signIn: SignIn, answer: HttpAnswer, secrets: readonly st
   return toRefusal(signIn, answer, { who: 'the instance metadata server', wanted: 'an access key', secrets, remedy });
 }
 
-function readSessionKey({ body }: HttpAnswer): string | undefined {
-  const text = body.toString('latin1').trim();
-  return text.length <= 1024 && isHeaderSafe(text) && !text.startsWith('<') ? text : undefined;
+function readSessionKey({ status, body }: HttpAnswer): string | undefined {
+  return status === 200 ? /^[\w+/=.-]{1,1024}$/.exec(body.toString('latin1').trim())?.[0] : undefined;
 }
 
 function parseKeys(signIn: SignIn, answer: HttpAnswer): AwsIdentity {
