@@ -86,7 +86,7 @@ async function measurePasses({ root, servers, policyCount }: Measuring): Promise
 }
 
 function openOn(url: string, stateDir: string): Session {
-  const result = parseConfig(JSON.stringify({ repos: [{ url }], stateDir }), 'bench');
+  const result = parseConfig(JSON.stringify({ repos: [{ url }], stateDir, credentialSources: [] }), 'bench');
   if ('problems' in result) throw new Error(JSON.stringify(result.problems));
   return openSession(result.config, silent);
 }

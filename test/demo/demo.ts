@@ -65,7 +65,14 @@ const image = `${registry.host}/acme/web`;
 for (const tag of ['1.3.0', '1.4.2', '2.0.0']) registry.publish('acme/web', tag);
 makeYamlRepo(image);
 const config = join(folder, 'config.yaml');
-writeFileSync(config, `intervalSeconds: 1\nlog: { format: text }\nstateDir: ${join(folder, 'state')}\n`);
+// What this machine's own `docker login` keeps is nobody's business here.
+const settings = [
+  'intervalSeconds: 1',
+  'credentialSources: []',
+  'log: { format: text }',
+  `stateDir: ${join(folder, 'state')}`,
+];
+writeFileSync(config, `${settings.join('\n')}\n`);
 say(`A registry at ${registry.url} has acme/web 1.3.0, 1.4.2 and 2.0.0; the Yaml repo ${bare} runs 1.4.2.`);
 
 const script = new URL('../../src/main.ts', import.meta.url).pathname;

@@ -39,7 +39,7 @@ function isBuilt(): boolean {
   return sources.every((file) => statSync(join(root, 'src', file)).mtimeMs < statSync(built).mtimeMs);
 }
 
-/** Starts `tallyman <args>` with nothing of this user's environment but `env`. */
+/** Starts `tallyman <args>` with nothing of this user's environment but `env`, and a home that holds no credentials. */
 export function startProgram(args: readonly string[], env: Readonly<Record<string, string>>): Running {
   const { PATH = '', TMPDIR = '/tmp' } = process.env;
   const child = spawn(process.execPath, [...program, ...args], {
