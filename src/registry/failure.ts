@@ -62,7 +62,7 @@ const readings: Readonly<Record<string, Reading>> = {
 
 const badlyPacked: Reading = { found: 'the answer is packed wrongly', transient: false, code: 'RegistryInvalid' };
 const noClientCertificate: Reading = {
-  found: 'the host does not take the client certificate, or wants one',
+  found: 'the host refuses the TLS handshake, as where it wants another client certificate',
   transient: false,
   remedy: 'Give clientCertificate for the host under `registries` in the configuration.',
 };
@@ -139,8 +139,9 @@ function readCode(code: string): Reading {
   if (known !== undefined) return known;
   if (code === 'HPE') return notHttp;
   if (code.startsWith('Z_')) return badlyPacked;
-  // Alerts are sent by a TLS server; those about a certificate mean the client's.
-  if (/^ERR_SSL_.*ALERT_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/.test(code)) return noClientCertificate;
+  // Alerts are sent by a TLS server: those about a certificate mean the client's. TLS 1.2 has a general one only.
+  if (/^ERR_SSL_.*ALERT_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)/.test(code))
+    return noClientCertificate;
   if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) return notTls;
   if (/CERT|^UNABLE_TO_|^ERR_TLS_/.test(code)) return untrusted;
   return { found: 'the request failed', transient: true };

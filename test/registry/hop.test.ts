@@ -24,6 +24,13 @@ describe('findAddressScope', () => {
     ['100.64.0.1', 'private'],
     ['[fd00::1]', 'private'],
     ['[::ffff:a00:1]', 'private'],
+    ['[64:ff9b::a00:1]', 'private'],
+    ['[64:ff9b::127.0.0.1]', 'loopback'],
+    ['[64:ff9b::1]', 'loopback'],
+    ['[64:ff9b::8.8.8.8]', 'public'],
+    ['64:FF9B:0:0::10.0.0.1', 'private'],
+    ['[64:ff9b:1::8.8.8.8]', 'private'],
+    ['fe80::1%eth0', 'link-local'],
     ['169.254.169.254', 'link-local'],
     ['[fe80::1]', 'link-local'],
     ['[::ffff:a9fe:a9fe]', 'link-local'],
@@ -59,6 +66,22 @@ describe('findHopFault', () => {
   for (const [from, to, fault] of rows) {
     it(`${fault === undefined ? 'allows' : 'refuses'} ${from} to ${to}`, () => {
       const found = findHopFault(new URL(from), new URL(to));
+      if (fault === undefined) assert.equal(found, undefined);
+      else assert.match(found ?? '', fault);
+    });
+  }
+
+  const trusted = ['http://10.0.0.7:3000', 'https://auth.corp'];
+  const trustedRows: [from: string, to: string, fault: RegExp | undefined][] = [
+    ['https://registry.corp/v2/', 'http://10.0.0.7:3000/v2/token', undefined],
+    ['https://registry.corp/v2/', 'https://auth.corp/token', undefined],
+    ['https://registry.corp/v2/', 'http://auth.corp/token', /from https to http/],
+    ['http://registry.corp/v2/', 'http://10.0.0.7/v2/token', /private/],
+    ['http://registry.corp/v2/', 'http://10.0.0.7:3001/v2/token', /private/],
+  ];
+  for (const [from, to, fault] of trustedRows) {
+    it(`${fault === undefined ? 'allows' : 'refuses'} ${from} to ${to} where ${trusted.join(' and ')} are trusted`, () => {
+      const found = findHopFault(new URL(from), new URL(to), trusted);
       if (fault === undefined) assert.equal(found, undefined);
       else assert.match(found ?? '', fault);
     });
