@@ -13,8 +13,8 @@ const cert = readPem('localhost-cert');
 
 describe("Gitea's container registry", () => {
   let server: Gitea;
-  const push = (repository: string, tag: string) =>
-    pushImage({ url: server.url, credential: server.user, repository, tag });
+  const push = (repository: string, tag: string, annotations: Record<string, string> = {}) =>
+    pushImage({ url: server.url, credential: server.user, repository, tag, annotations });
 
   before(async () => {
     // Always its own address, as Gitea before 1.26: behind a proxy that is another than the client's.
@@ -32,7 +32,8 @@ describe("Gitea's container registry", () => {
     return {
       listTags: async (path: string, host = server.host) =>
         [...(await client.listTags({ host, path }, { signal })).tags].sort(),
-      fetchManifest: (path: string, tag: string) => client.fetchManifest({ host: server.host, path }, tag, { signal }),
+      fetchManifest: (path: string, tag: string) =>
+        client.fetchManifest({ host: server.host, path }, tag, { signal, platforms: true }),
     };
   }
 
@@ -62,19 +63,23 @@ describe("Gitea's container registry", () => {
     assert.equal(answer.headers.get('www-authenticate'), `${bearer}, Basic realm="Gitea Container Registry"`);
   });
 
-  it('tells the digest that was pushed', async (t) => {
-    const digest = await push('tally/one', '1.0');
-    assert.equal((await open(t).fetchManifest('tally/one', '1.0')).digest, digest);
+  it('tells the digest that was pushed, and that of what took its tag', async (t) => {
+    const { fetchManifest } = open(t);
+    for (const revision of ['abc', 'abc', 'def']) {
+      const annotations = { 'org.opencontainers.image.revision': revision };
+      const digest = await push('tally/one', '1.0', annotations);
+      assert.deepEqual(await fetchManifest('tally/one', '1.0'), { digest, annotations, platforms: ['linux/amd64'] });
+    }
   });
 
-  it('tells the digest and annotations of an index, not of one platform', async (t) => {
+  it('tells of an index, not of one platform', async (t) => {
     const annotations = { 'org.opencontainers.image.revision': 'abc' };
+    const platforms = ['linux/amd64', 'linux/s390x'];
     const image = { url: server.url, credential: server.user, repository: 'tally/many', tag: '1.0', annotations };
-    const digest = await pushIndex(image, ['linux/amd64', 'linux/arm64']);
-    const manifest = await open(t).fetchManifest('tally/many', '1.0');
-    assert.equal(manifest.digest, digest);
-    assert.deepEqual(manifest.annotations, annotations);
-    assert.deepEqual(await open(t).listTags('tally/many'), ['1.0'], 'what the index points to has no tag');
+    const digest = await pushIndex(image, platforms);
+    const { listTags, fetchManifest } = open(t);
+    assert.deepEqual(await fetchManifest('tally/many', '1.0'), { digest, annotations, platforms });
+    assert.deepEqual(await listTags('tally/many'), ['1.0'], 'what the index points to has no tag');
   });
 
   it('lists tags in lower case, and finds them in any', async (t) => {
