@@ -2,7 +2,7 @@
 import { TallymanError } from '../error/tallyman-error.ts';
 import type { ImageRepository } from '../image/reference.ts';
 import { toAnswerError } from './answer-error.ts';
-import type { CredentialSource } from './credentials/credential.ts';
+import type { Credential, CredentialSource } from './credentials/credential.ts';
 import { startDeadline } from './deadline.ts';
 import { type HostSettings, resolveRegistryHost } from './host.ts';
 import type { HttpAnswer } from './http.ts';
@@ -19,6 +19,10 @@ export interface RepositoryAccess {
   readonly origin: string;
   /** What is being done, for messages: `list the tags of "ghcr.io/acme/web"` */
   readonly task: string;
+  /** What signs in for the repository. */
+  readonly credential: Credential | undefined;
+  /** Ends with the caller's, and with the time of the call. */
+  readonly signal: AbortSignal;
   readonly limits: Limits;
   /** GET or HEAD, signed in as the registry asks; any status. Throws RegistryDenied, RegistryUnavailable, RegistryInvalid. */
   ask(request: AccessRequest): Promise<HttpAnswer>;
@@ -56,6 +60,8 @@ export function createCaller({ send, hosts, credentials, limits, onAnswer }: Cal
         repository,
         origin: host.origin,
         task,
+        credential,
+        signal: deadline.signal,
         limits: { ...limits, maxPages: host.settings.maxPages ?? limits.maxPages },
         ask: async (request) => {
           const answer = await send({ ...request, host, path: repository.path, task, signal: deadline.signal });

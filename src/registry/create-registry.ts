@@ -1,17 +1,20 @@
 /** Container registries over HTTP: tags and manifests, by the OCI Distribution API. */
 import type { LookupFunction } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
+import { TallymanError } from '../error/tallyman-error.ts';
 import { formatCanonical } from '../image/reference.ts';
 import type { Registry } from '../pipeline/ports.ts';
-import { createCaller } from './access.ts';
+import { createCaller, type RepositoryAccess } from './access.ts';
 import { createConfiguredSource } from './credentials/configured.ts';
 import type { CredentialSource } from './credentials/credential.ts';
 import { createCredentialChain } from './credentials/credential-chain.ts';
 import { createManifestMemory, fetchManifest } from './fetch-manifest.ts';
 import type { HostSettings } from './host.ts';
 import { createHttpClient, type HttpAnswer } from './http.ts';
+import { createHubTimes } from './hub-times.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { listTags } from './list-tags.ts';
+import { createPageMemory } from './page-memory.ts';
 import { createPoliteExchange } from './polite-exchange.ts';
 import { createRetryingSend, type Send } from './retry.ts';
 import { createSignedSend } from './sign-in.ts';
@@ -31,6 +34,8 @@ export type RegistryEvent =
   | { readonly kind: 'dropped-tags'; readonly repository: string; readonly count: number }
   /** The image's labels cannot be read; `found` is the message of the error. */
   | { readonly kind: 'no-labels'; readonly image: string; readonly found: string }
+  /** Docker Hub's API does not tell when the tags were pushed. */
+  | { readonly kind: 'no-push-times'; readonly repository: string; readonly found: string }
   | { readonly kind: 'warning'; readonly host: string; readonly text: string };
 
 /** What a source of credentials may use to speak to a token server. */
@@ -88,14 +93,29 @@ export function createRegistry(options: RegistryOptions): Registry & { close(): 
   ]);
   const call = createCaller({ send: signedSend, hosts, credentials, limits, onAnswer: createWarner(log) });
   const memory = createManifestMemory();
+  const pages = createPageMemory();
+  const hub = createHubTimes({ send, hosts, limits });
+
+  /** Times are an addition: without them the tags stand, and what depends on their age waits. */
+  async function askHub({ repository, credential, signal }: RepositoryAccess): Promise<ReadonlyMap<string, number>> {
+    const name = formatCanonical(repository);
+    try {
+      return await hub.list(repository.path, { credential, task: `list the push times of "${name}"`, signal });
+    } catch (error) {
+      if (!(error instanceof TallymanError)) throw error;
+      log({ kind: 'no-push-times', repository: name, found: error.message });
+      return new Map();
+    }
+  }
 
   return {
-    listTags: (repository, { signal }) => {
+    listTags: (repository, { signal, pushTimes = false }) => {
       const name = formatCanonical(repository);
       return call({ repository, task: `list the tags of "${name}"`, signal }, async (access) => {
-        const { tags, dropped } = await listTags(access);
+        const { tags, dropped, pushedMs } = await listTags(access, pages);
         if (dropped > 0) log({ kind: 'dropped-tags', repository: name, count: dropped });
-        return { tags, pushedMs: undefined };
+        const asksHub = pushTimes && repository.host === hubHost;
+        return { tags, pushedMs: asksHub ? await askHub(access) : pushedMs };
       });
     },
     fetchManifest: (repository, tag, { signal, platforms = false }) => {
@@ -109,6 +129,7 @@ export function createRegistry(options: RegistryOptions): Registry & { close(): 
   };
 }
 
+const hubHost = 'docker.io';
 /** Most different warnings remembered, so that each is told once. */
 const maxWarnings = 500;
 

@@ -6,13 +6,17 @@ import type { HttpAnswer } from './http.ts';
 import { parseJsonObject } from './json.ts';
 import { findNextLink } from './link.ts';
 import { findNextUrl } from './next-url.ts';
+import type { PageMemory } from './page-memory.ts';
 import { quote } from './quote.ts';
+import { readUploadTimes } from './upload-times.ts';
 
 export interface TagList {
   /** Each once, in the order they came. */
   readonly tags: readonly string[];
   /** Entries left out: no tag by the grammar (null, digests), or the tag of a signature or attestation. */
   readonly dropped: number;
+  /** When each was pushed, in milliseconds since 1970; undefined where the listing does not say. */
+  readonly pushedMs: ReadonlyMap<string, number> | undefined;
 }
 
 interface Page {
@@ -21,6 +25,8 @@ interface Page {
   /** As the registry sent them. */
   readonly entries: readonly unknown[];
   readonly next: string | undefined;
+  /** GCR's and Artifact Registry's member of that name: their manifests, by digest. */
+  readonly manifest: unknown;
 }
 
 /** ECR refuses more with 405, ACR returns 1000 for more. */
@@ -35,28 +41,35 @@ const referrerTag = /^sha256-[0-9a-f]{64}(?:\.(?:sig|att|sbom))?$/;
  * a part of it would look like a repository whose newer tags are gone.
  * Source: OCI distribution-spec, "Listing Tags".
  */
-export async function listTags(access: RepositoryAccess): Promise<TagList> {
+export async function listTags(access: RepositoryAccess, memory: PageMemory): Promise<TagList> {
   const { maxPages, maxTags } = access.limits;
   const tags = new Set<string>();
+  const pushedMs = new Map<string, number>();
   let pages = 0;
   let dropped = 0;
-  for await (const entries of readPages(access)) {
+  for await (const page of readPages({ ...access, memory })) {
     pages += 1;
     if (pages > maxPages) throw truncate(access, `there are more pages than ${maxPages}`);
-    for (const entry of entries) {
+    readUploadTimes(page.manifest, pushedMs);
+    for (const entry of page.entries) {
       if (typeof entry === 'string' && isTag(entry) && !referrerTag.test(entry)) tags.add(entry);
       else dropped += 1;
     }
     if (tags.size > maxTags) throw truncate(access, `there are more tags than ${maxTags}`);
   }
-  return { tags: [...tags], dropped };
+  return { tags: [...tags], dropped, pushedMs: pushedMs.size === 0 ? undefined : pushedMs };
 }
 
-async function* readPages(access: RepositoryAccess): AsyncGenerator<readonly unknown[]> {
+/** The access with the pages that were read before. */
+interface PagedAccess extends RepositoryAccess {
+  readonly memory: PageMemory;
+}
+
+async function* readPages(access: PagedAccess): AsyncGenerator<Page> {
   const visited = new Set<string>();
   let page: Page | undefined = await fetchFirstPage(access);
   while (page !== undefined) {
-    yield page.entries;
+    yield page;
     visited.add(page.url.href);
     const url: URL | undefined = page.next === undefined ? undefined : planNextUrl(access, page, page.next);
     if (url !== undefined && visited.has(url.href)) throw truncate(access, 'a page points back to one already read');
@@ -64,7 +77,7 @@ async function* readPages(access: RepositoryAccess): AsyncGenerator<readonly unk
   }
 }
 
-async function fetchFirstPage(access: RepositoryAccess): Promise<Page> {
+async function fetchFirstPage(access: PagedAccess): Promise<Page> {
   const bare = new URL(`/v2/${access.repository.path}/tags/list`, access.origin);
   const sized = new URL(`?n=${pageSize}`, bare);
   const answer = await getPage(access, sized);
@@ -72,22 +85,22 @@ async function fetchFirstPage(access: RepositoryAccess): Promise<Page> {
   return refusesSize ? fetchPage(access, bare) : readPage(access, sized, answer);
 }
 
-async function fetchPage(access: RepositoryAccess, url: URL): Promise<Page> {
+async function fetchPage(access: PagedAccess, url: URL): Promise<Page> {
   return readPage(access, url, await getPage(access, url));
 }
 
-function getPage(access: RepositoryAccess, url: URL): Promise<HttpAnswer> {
-  return access.ask({ url, accept: 'application/json', maxBodyBytes: access.limits.maxTagPageBytes });
+function getPage({ ask, limits, memory }: PagedAccess, url: URL): Promise<HttpAnswer> {
+  return memory.ask(ask, { url, accept: 'application/json', maxBodyBytes: limits.maxTagPageBytes });
 }
 
 function readPage(access: RepositoryAccess, url: URL, answer: HttpAnswer): Page {
   if (answer.status !== 200) throw access.fail(answer);
-  const entries = parseJsonObject(answer.body)?.tags;
+  const { tags: entries, manifest } = parseJsonObject(answer.body) ?? {};
   if (entries !== null && !Array.isArray(entries)) {
     const found = `the answer of "${quote(answer.url.host, 80)}" is no tag list`;
     throw new TallymanError('RegistryInvalid', `Cannot ${access.task}: ${found}, a JSON object with "tags" was wanted`);
   }
-  return { url, entries: entries ?? [], next: findNextLink(answer.headers.link ?? '') };
+  return { url, entries: entries ?? [], next: findNextLink(answer.headers.link ?? ''), manifest };
 }
 
 /** The link as it stands, on the same origin; Artifactory's lacks the repository, so only its `last` is taken over. */
@@ -108,7 +121,7 @@ function planNextUrl(access: RepositoryAccess, page: Page, link: string): URL {
  * full is asked to go on. Where the registry ignores that, another size tells whether it pages at all: Distribution 2
  * does not, and a list of just that length is whole.
  */
-async function fetchUnlinkedPage(access: RepositoryAccess, page: Page): Promise<Page | undefined> {
+async function fetchUnlinkedPage(access: PagedAccess, page: Page): Promise<Page | undefined> {
   const last = page.entries.findLast((entry) => typeof entry === 'string');
   const isFull = page.url.searchParams.get('n') === String(pageSize) && page.entries.length === pageSize;
   if (!isFull || typeof last !== 'string') return undefined;
