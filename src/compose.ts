@@ -10,6 +10,7 @@ import type { Config, CredentialSourceName, RegistryConfig, RepoConfig } from '.
 import { createWorkFiles, hasWorkFiles } from './git/work-files.ts';
 import { createYamlRepo } from './git/yaml-repo.ts';
 import { checkRepo } from './pipeline/check-repo.ts';
+import { createImagePoller, type ImagePoller } from './pipeline/poll-images.ts';
 import type { Clock, Log, Registry } from './pipeline/ports.ts';
 import { createRepoMemory } from './pipeline/repo-memory.ts';
 import { createRegistry, type SourceTools } from './registry/create-registry.ts';
@@ -26,6 +27,7 @@ export const openSession: OpenSession = (config, log) => {
   const opened = config.repos.map((repo) => openRepo(repo, { config, registry, log }));
   return {
     repos: opened.map(({ session }) => session),
+    poller: openPoller(config, registry),
     async close() {
       await Promise.all([registry.close(), ...opened.map(({ close }) => close())]);
     },
@@ -83,6 +85,17 @@ function toHostSettings(settings: RegistryConfig, readPem: typeof readCertificat
     trustedOrigins: settings.trustedOrigins.map((origin) => new URL(origin).origin),
     ...(cert !== undefined && key !== undefined && { clientCertificate: { cert, key } }),
   };
+}
+
+function openPoller(config: Config, registry: Registry): ImagePoller {
+  const intervalMs = config.intervalSeconds * 1000;
+  const maxIntervalMs = Math.max(intervalMs, config.maxIntervalSeconds * 1000);
+  return createImagePoller(registry, {
+    intervalMs,
+    maxIntervalMs,
+    timeoutMs: config.timeoutSeconds * 1000,
+    clock: systemClock,
+  });
 }
 
 function openRepo(

@@ -13,7 +13,10 @@ export function runCommand(flags: CommonFlags & { once?: boolean }, open: OpenSe
     }
     const intervalMs = config.intervalSeconds * 1000;
     log.info({ repos: session.repos.map((repo) => repo.name), intervalSeconds: config.intervalSeconds }, 'watching');
-    await Promise.all(session.repos.map(({ context }) => watchRepo(context, { intervalMs, log, signal })));
+    const { poller } = session;
+    await Promise.all(
+      session.repos.map(({ context }) => watchRepo({ ...context, poller }, { intervalMs, log, signal })),
+    );
     log.info({}, 'stopped');
     return exitCodes.ok;
   });

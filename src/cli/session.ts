@@ -4,6 +4,7 @@ import { loadConfig } from '../config/load-config.ts';
 import { type Config, describeUrlFault } from '../config/schema.ts';
 import { formatProblem, toProblem } from '../error/problem.ts';
 import type { CheckReport } from '../pipeline/check-repo.ts';
+import type { ImagePoller } from '../pipeline/poll-images.ts';
 import type { Log } from '../pipeline/ports.ts';
 import type { PassContext } from '../pipeline/run-pass.ts';
 import { createLog } from './log.ts';
@@ -19,6 +20,8 @@ export interface RepoSession {
 
 export interface Session {
   readonly repos: readonly RepoSession[];
+  /** Looks at image repositories for all Yaml repos; for passes that follow each other. */
+  readonly poller: ImagePoller;
   close(): Promise<void>;
 }
 

@@ -133,6 +133,14 @@ export const configSchema = z
       .max(86_400)
       .default(60)
       .describe('Time between two looks; each varies by a tenth.'),
+    maxIntervalSeconds: z
+      .number()
+      .min(1)
+      .max(86_400)
+      .default(300)
+      .describe(
+        'Time between two looks at an image repository that has not changed for hours; not less than intervalSeconds.',
+      ),
     concurrency: z
       .int()
       .min(1)

@@ -2,9 +2,9 @@
 import { groupBy } from '../collection/group-by.ts';
 import type { Problem } from '../error/problem.ts';
 import { formatPlace } from '../target/target.ts';
+import { describeUnusable } from './policy-problems.ts';
 import type { YamlRepo } from './ports.ts';
 import type { RepoMemory } from './repo-memory.ts';
-import { describeUnusable } from './select-images.ts';
 
 /** What was found: `{ policies: [{ policy: 'shop/web', image: 'ghcr.io/acme/web', targets: ['web.yaml:12 spec.image'] }], problems: [] }` */
 export interface CheckReport {

@@ -6,7 +6,9 @@ import { selectTag, sortVerdicts } from '../select/select-tag.ts';
 import type { TagVerdict } from '../select/selection.ts';
 import { formatPlace, formatVersion, readCurrent, type Target } from '../target/target.ts';
 import type { ImageLookup } from './look-up-images.ts';
+import { needsPushTimes } from './policy-problems.ts';
 import { type PassContext, type PlannedPass, planPass } from './run-pass.ts';
+import { gatherFacts } from './select-images.ts';
 
 /** One place that the policy may write, and what becomes of it now. */
 export interface ExplainedPlace {
@@ -47,7 +49,7 @@ export async function explainPolicy(
   const { image, select, source, suspend } = policy;
   const problems = planned.problems.filter((problem) => concerns(problem, policy));
   const places = own.map((target) => explainPlace(target, planned));
-  const tags = sortVerdicts(policy, await judgeTags(policy, planned, lookup));
+  const tags = await judgeTags(policy, planned, { lookup, nowMs: context.clock.nowMs() });
   return { policy: key, image, select, source, suspend, places, tags, problems };
 }
 
@@ -66,13 +68,14 @@ function explainPlace(target: Target, { edits, selections }: PlannedPass): Expla
 async function judgeTags(
   policy: Policy,
   { selections }: PlannedPass,
-  lookup: ImageLookup,
+  { lookup, nowMs }: { lookup: ImageLookup; nowMs: number },
 ): Promise<readonly TagVerdict[]> {
-  const [selection] = selections;
-  if (selection !== undefined) return selection.tags;
-  await lookup.listTags([policy.repository]);
-  const tags = lookup.tagsOf(policy.repository);
-  return 'error' in tags ? [] : selectTag(policy, tags.value.tags).tags;
+  await lookup.listTags([{ repository: policy.repository, pushTimes: needsPushTimes(policy) }]);
+  const answer = lookup.tagsOf(policy.repository);
+  if ('error' in answer) return [];
+  const facts = gatherFacts(policy, answer.value);
+  const [selection = selectTag(policy, answer.value.tags, undefined, { facts, nowMs })] = selections;
+  return sortVerdicts(policy, selection.tags, facts);
 }
 
 function describeMissing(

@@ -7,6 +7,7 @@ import type { Selection } from '../select/selection.ts';
 import type { Target } from '../target/target.ts';
 import { formatCommitMessage } from './commit-message.ts';
 import { createImageLookup, type ImageLookup } from './look-up-images.ts';
+import { createImagePoller, type ImagePoller } from './poll-images.ts';
 import type { Clock, CommitAuthor, Registry, Snapshot, YamlRepo } from './ports.ts';
 import type { RepoMemory } from './repo-memory.ts';
 import { selectImages } from './select-images.ts';
@@ -15,6 +16,8 @@ import { selectImages } from './select-images.ts';
 export interface PassContext {
   readonly repo: YamlRepo;
   readonly registry: Registry;
+  /** Shared by passes that follow each other; without one each pass asks the registry. */
+  readonly poller?: ImagePoller;
   readonly clock: Clock;
   readonly memory: RepoMemory;
   readonly author: CommitAuthor;
@@ -52,10 +55,11 @@ const maxPushTries = 8;
 
 /** The registry's answers for one pass. */
 export function openLookup(
-  { registry, concurrency, timeoutMs }: PassContext,
+  { registry, poller, clock, concurrency, timeoutMs }: PassContext,
   { signal }: { signal: AbortSignal },
 ): ImageLookup {
-  return createImageLookup(registry, { concurrency, timeoutMs, signal });
+  const asking = poller ?? createImagePoller(registry, { intervalMs: 0, maxIntervalMs: 0, timeoutMs, clock });
+  return createImageLookup({ registry, poller: asking }, { concurrency, timeoutMs, signal });
 }
 
 /** Looks, plans, commits and pushes; where the branch moved meanwhile, looks and plans again. A lost race writes nothing. */
@@ -75,7 +79,7 @@ export async function runPass(context: PassContext, options: { signal: AbortSign
   }
 }
 
-/** Everything but the commit: nothing is written. With `only`, for the policy of that key alone. */
+/** Everything but the commit: nothing is written. With `only`, for the policy of that key alone, and with its verdicts. */
 export async function planPass(
   context: PassContext,
   lookup: ImageLookup,
@@ -85,7 +89,13 @@ export async function planPass(
   const contents = await context.memory.read(context.repo, snapshot, options);
   const { only } = options;
   const targets = contents.targets.filter(({ policy }) => only === undefined || policy.key === only);
-  const selected = await selectImages(targets, lookup, context.allowedRegistries);
+  const { allowedRegistries, clock } = context;
+  const selected = await selectImages(targets, {
+    lookup,
+    allowedRegistries,
+    nowMs: clock.nowMs(),
+    verdicts: only !== undefined,
+  });
   const files = await readFiles(context, { snapshot, targets, selections: selected.selections }, options);
   const plan = planTargetEdits(files, targets, selected.selections);
   const applied = applyPlan(files, plan);

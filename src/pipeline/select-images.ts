@@ -1,13 +1,24 @@
-/** Lists, selects, and makes sure that what is selected can be pulled. */
+/** Lists, selects, and makes sure that what is selected can be pulled and runs where it shall. */
 import { setImmediate } from 'node:timers/promises';
 import { groupBy } from '../collection/group-by.ts';
-import { createProblem, type Problem, toProblem } from '../error/problem.ts';
+import type { Problem } from '../error/problem.ts';
 import type { Policy } from '../policy/policy.ts';
 import { selectTag } from '../select/select-tag.ts';
 import type { Selection } from '../select/selection.ts';
+import type { TagFacts } from '../select/tag-facts.ts';
 import { formatVersion, readCurrent, type Target } from '../target/target.ts';
 import { type ImageSource, readImageSource } from './commit-message.ts';
-import type { ImageLookup } from './look-up-images.ts';
+import type { ImageLookup, ManifestQuestion } from './look-up-images.ts';
+import {
+  describeEndless,
+  describeForbidden,
+  describeStale,
+  describeTimeless,
+  maxTagsAsked,
+  needsPushTimes,
+  toPolicyProblem,
+} from './policy-problems.ts';
+import type { ManifestInfo, TagListing } from './ports.ts';
 
 /** What was decided in one pass. */
 export interface SelectedImages {
@@ -17,128 +28,150 @@ export interface SelectedImages {
   readonly problems: readonly Problem[];
 }
 
-interface Decided {
+export interface SelectOptions {
+  readonly lookup: ImageLookup;
+  /** Hosts that policies may name; undefined allows all. */
+  readonly allowedRegistries: readonly string[] | undefined;
+  /** The moment that ages are counted to, in milliseconds since 1970. */
+  readonly nowMs: number;
+  /** Also why each tag was not chosen; else `tags` of the selections are empty, for thousands of policies keep them. */
+  readonly verdicts: boolean;
+}
+
+/** One decision on its way. */
+interface Decision {
   readonly policy: Policy;
+  readonly current: string | undefined;
+  /** Tags that its targets have without a digest, where the policy pins digests. */
+  readonly unpinned: ReadonlySet<string>;
+  /** What manifests said, by tag. */
+  readonly asked: ReadonlyMap<string, TagFacts>;
   readonly selection: Selection;
 }
 
 /**
  * A selection for each policy and each different version that its targets have. A tag is selected only if its manifest is
- * there; where the registry does not answer, the policies concerned have a problem and no selection.
+ * there and has the platforms; where the registry does not answer, the policies concerned have a problem and no selection,
+ * or one by the tags that were last known.
  */
-export async function selectImages(
-  targets: readonly Target[],
-  lookup: ImageLookup,
-  allowedRegistries: readonly string[] | undefined,
-): Promise<SelectedImages> {
+export async function selectImages(targets: readonly Target[], options: SelectOptions): Promise<SelectedImages> {
+  const { lookup, allowedRegistries } = options;
   const byPolicy = groupBy(
     targets.filter(({ policy }) => !policy.suspend),
     ({ policy }) => policy,
   );
   const problems: Problem[] = [];
   const usable = [...byPolicy.keys()].filter((policy) => {
-    const fault = describeUnusable(policy, allowedRegistries);
+    const fault = describeForbidden(policy, allowedRegistries);
     if (fault !== undefined) problems.push(fault);
     return fault === undefined;
   });
-  await lookup.listTags(usable.map((policy) => policy.repository));
-  const decided: Decided[] = [];
+  await lookup.listTags(usable.map((policy) => ({ repository: policy.repository, pushTimes: needsPushTimes(policy) })));
+  const decisions: Decision[] = [];
   for (const policy of usable) {
-    decided.push(...decide(policy, byPolicy.get(policy) ?? [], { lookup, problems }));
+    decisions.push(...decide(policy, byPolicy.get(policy) ?? [], { ...options, problems }));
     // A decision over 100,000 tags takes a while: let signals and answers in between.
     await setImmediate();
   }
-  const wanted = decided.filter((entry) => needsManifest(entry, byPolicy.get(entry.policy) ?? []));
-  await lookup.fetchManifests(
-    wanted.map(({ policy, selection }) => ({ repository: policy.repository, tag: selection.tag ?? '' })),
-  );
-  return { ...confirm(decided, new Set(wanted), { lookup, problems }), problems };
+  return { ...(await confirm(decisions, { ...options, problems })), problems };
 }
 
-interface Gathering {
-  readonly lookup: ImageLookup;
-  readonly problems: Problem[];
-}
+type Gathering = SelectOptions & { readonly problems: Problem[] };
 
-function decide(policy: Policy, targets: readonly Target[], { lookup, problems }: Gathering): Decided[] {
-  const tags = lookup.tagsOf(policy.repository);
-  if ('error' in tags) {
-    problems.push(toProblem(tags.error, { place: policy.source, policy: policy.key }));
+function decide(policy: Policy, targets: readonly Target[], options: Gathering): Decision[] {
+  const { lookup, problems } = options;
+  const answer = lookup.tagsOf(policy.repository);
+  if ('error' in answer) {
+    problems.push(toPolicyProblem(policy, answer.error));
     return [];
   }
-  const currents = new Set(targets.map((target) => formatVersion(readCurrent(target))));
-  return [...currents].map((current) => ({ policy, selection: selectTag(policy, tags.value.tags, current) }));
-}
-
-function needsManifest({ policy, selection }: Decided, targets: readonly Target[]): boolean {
-  const { kind, tag } = selection;
-  if (tag === undefined) return false;
-  if (kind === 'update' || policy.select.kind === 'digest') return true;
-  return (
-    policy.pin === 'digest' &&
-    targets.map(readCurrent).some((current) => current.tag === tag && current.digest === undefined)
+  if (answer.stale !== undefined) problems.push(describeStale(policy, answer.stale));
+  if (needsPushTimes(policy) && answer.value.pushedMs === undefined) {
+    if (answer.stale === undefined) problems.push(describeTimeless(policy));
+    return [];
+  }
+  const versions = targets.map(readCurrent);
+  const unpinned = new Set(
+    versions.flatMap(({ tag, digest }) => (policy.pin === 'digest' && digest === undefined ? (tag ?? []) : [])),
   );
+  const asked = new Map<string, TagFacts>();
+  return [...new Set(versions.map(formatVersion))].map((current) => {
+    const selection = select({ policy, current, asked }, answer.value, options);
+    return { policy, current, unpinned, asked, selection };
+  });
 }
 
-/** Puts the digests in; a policy whose manifest is not to be had keeps what it has. */
-function confirm(
-  decided: readonly Decided[],
-  wanted: ReadonlySet<Decided>,
-  { lookup, problems }: Gathering,
-): Pick<SelectedImages, 'selections' | 'sources'> {
+function select(
+  { policy, current, asked }: Pick<Decision, 'policy' | 'current' | 'asked'>,
+  listing: TagListing,
+  { nowMs, verdicts }: Pick<SelectOptions, 'nowMs' | 'verdicts'>,
+): Selection {
+  const selection = selectTag(policy, listing.tags, current, { nowMs, facts: gatherFacts(policy, listing, asked) });
+  return verdicts ? selection : { ...selection, tags: [] };
+}
+
+/** A tag whose manifest was not asked for is taken to have the platforms: if it is chosen then, it is asked. */
+export function gatherFacts(
+  policy: Policy,
+  { tags, pushedMs }: TagListing,
+  asked: ReadonlyMap<string, TagFacts> = new Map(),
+): ReadonlyMap<string, TagFacts> {
+  const { platforms } = policy;
+  if (platforms.length === 0 && !needsPushTimes(policy)) return asked;
+  return new Map(tags.map((tag) => [tag, { seenMs: pushedMs?.get(tag), platforms, ...asked.get(tag) }]));
+}
+
+function needsManifest({ policy, unpinned, asked, selection: { kind, tag } }: Decision): boolean {
+  if (tag === undefined || asked.has(tag)) return false;
+  return kind === 'update' || policy.select.kind === 'digest' || unpinned.has(tag);
+}
+
+/** Asks for manifests until each decision stands; a policy whose manifest is not to be had keeps what it has. */
+async function confirm(
+  decisions: readonly Decision[],
+  { problems, ...options }: Gathering,
+): Promise<Pick<SelectedImages, 'selections' | 'sources'>> {
   const sources = new Map<string, ImageSource>();
   const failed = new Map<Policy, Problem>();
-  const selections = decided.flatMap((entry) => {
-    const { policy, selection } = entry;
-    if (!wanted.has(entry) || selection.tag === undefined) return [entry];
-    const manifest = lookup.manifestOf(policy.repository, selection.tag);
-    if ('error' in manifest) {
-      failed.set(policy, toProblem(manifest.error, { place: policy.source, policy: policy.key }));
-      return [];
+  let all = decisions;
+  for (;;) {
+    const open = all.filter((decision) => !failed.has(decision.policy) && needsManifest(decision));
+    for (const { policy, asked } of open) if (asked.size >= maxTagsAsked) failed.set(policy, describeEndless(policy));
+    const asking = new Set(open.filter(({ policy }) => !failed.has(policy)));
+    if (asking.size === 0) break;
+    await options.lookup.fetchManifests([...asking].map(nameManifest));
+    const learned: Decision[] = [];
+    for (const decision of all) {
+      const manifest = asking.has(decision) ? options.lookup.manifestOf(nameManifest(decision)) : undefined;
+      if (manifest === undefined) learned.push(decision);
+      else if ('value' in manifest) learned.push(await learn(decision, manifest.value, { ...options, sources }));
+      else failed.set(decision.policy, toPolicyProblem(decision.policy, manifest.error));
     }
-    const { digest, annotations } = manifest.value;
-    const source = readImageSource(annotations);
-    if (source !== undefined) {
-      sources.set(`${policy.image}:${selection.tag}`, source).set(`${policy.image}:${selection.tag}@${digest}`, source);
-    }
-    return [{ policy, selection: withDigest(policy, selection, digest) }];
-  });
+    all = learned;
+  }
   problems.push(...failed.values());
-  return {
-    selections: selections.filter(({ policy }) => !failed.has(policy)).map(({ selection }) => selection),
-    sources,
-  };
+  return { selections: all.filter(({ policy }) => !failed.has(policy)).map(({ selection }) => selection), sources };
 }
 
-/** Only a policy that follows a digest decides by it. */
-function withDigest(policy: Policy, selection: Selection, digest: string): Selection {
-  const { tag, current } = selection;
-  if (policy.select.kind !== 'digest' || tag === undefined) return { ...selection, digest };
-  return selectTag(
-    policy,
-    selection.tags.map((verdict) => verdict.tag),
-    current,
-    { facts: new Map([[tag, { digest }]]) },
-  );
+function nameManifest({ policy, selection }: Decision): ManifestQuestion {
+  return { repository: policy.repository, tag: selection.tag ?? '', platforms: policy.platforms.length > 0 };
 }
 
-/** What this program cannot do for the policy, however the registry answers; undefined where there is nothing. */
-export function describeUnusable(
-  policy: Policy,
-  allowedRegistries: readonly string[] | undefined,
-): Problem | undefined {
-  if (allowedRegistries?.includes(policy.repository.host) === false) return describeForbidden(policy);
-  const wants = [
-    policy.minimumAgeMs > 0 ? 'minimumAge' : undefined,
-    policy.select.kind === 'newest' ? 'newest' : undefined,
-    policy.platforms.length > 0 ? 'platforms' : undefined,
-  ].filter((field) => field !== undefined);
-  if (wants.length === 0) return undefined;
-  const message = `Cannot judge policy "${policy.key}": it asks for ${wants.join(' and ')}, which the daemon does not know of images yet`;
-  return createProblem('PolicyUnsupported', message, { place: policy.source, policy: policy.key });
-}
-
-function describeForbidden(policy: Policy): Problem {
-  const message = `Cannot use image "${policy.image}": registry "${policy.repository.host}" is not allowed here, one of allowedRegistries was wanted`;
-  return createProblem('PolicyInvalid', message, { place: policy.source, policy: policy.key });
+/** The decision with what its tag's manifest says: it stands, or another tag is chosen. */
+async function learn(
+  decision: Decision,
+  { digest, annotations, platforms }: ManifestInfo,
+  { lookup, sources, ...options }: SelectOptions & { readonly sources: Map<string, ImageSource> },
+): Promise<Decision> {
+  const { policy, selection } = decision;
+  const tag = selection.tag ?? '';
+  const source = readImageSource(annotations);
+  if (source !== undefined)
+    sources.set(`${policy.image}:${tag}`, source).set(`${policy.image}:${tag}@${digest}`, source);
+  const asked = new Map(decision.asked).set(tag, { digest, ...(platforms && { platforms }) });
+  const decides = policy.select.kind === 'digest' || policy.platforms.length > 0;
+  const answer = decides ? lookup.tagsOf(policy.repository) : undefined;
+  if (answer === undefined || 'error' in answer) return { ...decision, asked, selection: { ...selection, digest } };
+  await setImmediate();
+  return { ...decision, asked, selection: select({ ...decision, asked }, answer.value, options) };
 }

@@ -1,0 +1,16 @@
+/** Why there is no newer answer than the one at hand. */
+export interface Staleness {
+  readonly error: unknown;
+  /** When the registry gave the answer at hand, in milliseconds since 1970. */
+  readonly sinceMs: number;
+}
+
+/** An answer, or why there is none; with `stale` it is that of an earlier time. */
+export type Answer<Value> =
+  | { readonly value: Value; readonly stale?: Staleness | undefined }
+  | { readonly error: unknown };
+
+/** The failure that the last question ended with, whether or not there is an earlier answer. */
+export function failureOf(answer: Answer<unknown>): unknown {
+  return 'error' in answer ? answer.error : answer.stale?.error;
+}
