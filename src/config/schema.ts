@@ -53,7 +53,7 @@ const repoSchema = z
   .refine(({ url, path }) => (url === undefined) !== (path === undefined), { message: 'exactly one of url and path' });
 
 /** As `describeUrlFault`, for an address that ends with the host. */
-export function describeOriginFault(text: string): string | undefined {
+function describeOriginFault(text: string): string | undefined {
   const fault = describeUrlFault(text);
   if (fault !== undefined) return fault.replace('https://host/path', 'https://host');
   return new URL(text).pathname === '/' ? undefined : 'an address without a path';

@@ -34,21 +34,42 @@ const maxAgents = 100;
 export function createAgents({ limits, proxy: findProxy, lookup }: AgentOptions): Agents {
   const agents = createKept<Agent>(maxAgents, (agent) => void agent.close().catch(() => {}));
   const contexts = createKept<SecureContext>(maxAgents);
-  const timeouts = { headersTimeout: limits.headersMs, bodyTimeout: limits.bodyMs };
   const timeout = limits.connectMs;
+  const createAgent = (connect: buildConnector.BuildOptions | buildConnector.connector): Agent =>
+    new Agent({ headersTimeout: limits.headersMs, bodyTimeout: limits.bodyMs, connect });
 
   /** Proxies are trusted by the well-known roots: a registry's private authority says nothing of them. */
   function findForwarder(proxy: HttpProxy): Agent {
-    return agents.keep(['proxy', proxy.origin], () => {
-      const connect = createProxyConnector(proxy, { timeout, ...(lookup && { lookup }) });
-      return new Agent({ ...timeouts, connect });
-    });
+    const options = { timeout, ...(lookup && { lookup }) };
+    return agents.keep(['proxy', proxy.origin], () => createAgent(createProxyConnector(proxy, options)));
   }
 
-  function findContext(identity: Identity, host: RegistryHost): { secureContext?: SecureContext } {
-    if (identity.ca === undefined && identity.clientCertificate === undefined) return {};
+  /** Without a guard: the proxy resolves the names, and only it can refuse what they resolve to. */
+  function findTunnel(proxy: HttpProxy, { identity, tls }: Side): Agent {
+    return agents.keep(['tunnel', proxy.origin, proxy.authorization, identity], () =>
+      createAgent(
+        createTunnelConnector(proxy, {
+          findDispatcher: () => findForwarder(proxy),
+          connectTls: buildConnector(tls),
+          timeoutMs: limits.connectMs + limits.headersMs,
+        }),
+      ),
+    );
+  }
+
+  function findStraight(guard: string | undefined, { identity, tls }: Side): Agent {
+    const resolve = guard === undefined ? lookup : createGuardedLookup(guard, lookup);
+    return agents.keep(['straight', guard, identity], () =>
+      createAgent({ ...tls, ...(resolve && { lookup: resolve }) }),
+    );
+  }
+
+  function prepareSide(host: RegistryHost, isGuarded: boolean): Side {
+    const identity = findIdentity(host.settings, isGuarded);
+    if (identity.ca === undefined && identity.clientCertificate === undefined) return { identity, tls: { timeout } };
     // Reading all the well-known roots takes 50 ms: too long for each connection.
-    return { secureContext: contexts.keep([identity], () => createContext(identity, host)) };
+    const secureContext = contexts.keep([identity], () => createContext(identity, host));
+    return { identity, tls: { timeout, secureContext } };
   }
 
   return {
@@ -57,29 +78,19 @@ export function createAgents({ limits, proxy: findProxy, lookup }: AgentOptions)
       const proxy = address === undefined ? undefined : parseProxy(address);
       if (proxy !== undefined && url.protocol === 'http:') return { dispatcher: findForwarder(proxy), proxy };
       const guard = isOwn(host, url) ? undefined : new URL(host.origin).hostname;
-      const identity = findIdentity(host.settings, guard !== undefined);
-      const tls = { timeout, ...findContext(identity, host) };
-      const connectTunnel = (through: HttpProxy): buildConnector.connector =>
-        createTunnelConnector(through, {
-          findDispatcher: () => findForwarder(through),
-          connectTls: buildConnector(tls),
-          timeoutMs: limits.connectMs + limits.headersMs,
-        });
-      if (proxy !== undefined) {
-        // No guard here: the proxy resolves the names, and only it can refuse what they resolve to.
-        const key = ['tunnel', identity, proxy.origin, proxy.authorization];
-        return { dispatcher: agents.keep(key, () => new Agent({ ...timeouts, connect: connectTunnel(proxy) })), proxy };
-      }
-      const dispatcher = agents.keep(['straight', identity, guard], () => {
-        const resolve = guard === undefined ? lookup : createGuardedLookup(guard, lookup);
-        return new Agent({ ...timeouts, connect: { ...tls, ...(resolve && { lookup: resolve }) } });
-      });
-      return { dispatcher, proxy };
+      const side = prepareSide(host, guard !== undefined);
+      return { dispatcher: proxy === undefined ? findStraight(guard, side) : findTunnel(proxy, side), proxy };
     },
     close: async () => {
       await Promise.all(agents.list().map((agent) => agent.destroy()));
     },
   };
+}
+
+/** The client's side of a TLS connection. */
+interface Side {
+  readonly identity: Identity;
+  readonly tls: buildConnector.BuildOptions;
 }
 
 /** Whether the operator named the host of the URL, rather than the registry. */
