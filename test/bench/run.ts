@@ -2,6 +2,7 @@
 import { cpus } from 'node:os';
 import { type BenchResult, formatTable } from './figures.ts';
 import { benchFind } from './find.ts';
+import { benchList } from './list.ts';
 import { benchPass } from './pass.ts';
 import { benchSelect } from './select.ts';
 
@@ -9,6 +10,7 @@ import { benchSelect } from './select.ts';
 const benches: Readonly<Record<string, () => Promise<BenchResult>>> = {
   select: benchSelect,
   find: benchFind,
+  list: benchList,
   pass: benchPass,
 };
 
