@@ -65,6 +65,8 @@ export interface HttpClient {
 const maxHops = 5;
 const maxErrorBytes = 64 * 1024;
 const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308];
+/** What these carry is for whom it was sent to. */
+const bodyMethods: readonly string[] = ['POST', 'PUT'];
 
 export function createHttpClient(options: AgentOptions): HttpClient {
   const { limits } = options;
@@ -102,7 +104,8 @@ async function follow(
   let hop: Hop = { ...request, route: agents.find(request.host, request.url), signal };
   for (let hops = 0; hops <= maxHops; hops += 1) {
     const response = await sendHop(hop);
-    if (!redirectStatuses.includes(response.statusCode) || request.method === 'POST') return readAnswer(hop, response);
+    const isFollowed = redirectStatuses.includes(response.statusCode) && !bodyMethods.includes(request.method ?? 'GET');
+    if (!isFollowed) return readAnswer(hop, response);
     await response.body.dump({ limit: maxErrorBytes, signal });
     const url = parseLocation(hop, joinLines(response.headers.location));
     const bare = url.origin === hop.url.origin ? {} : { authorization: undefined, headers: undefined };

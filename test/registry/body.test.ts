@@ -163,17 +163,19 @@ describe('HEAD', () => {
   }
 });
 
-describe('POST', () => {
-  for (const status of [302, 307, 308]) {
-    it(`is not redirected by ${status}`, async (t) => {
-      const { outcome, server } = await send(
-        t,
-        (response) => response.writeHead(status, { location: '/elsewhere' }).end(),
-        { method: 'POST', body: 'password=x', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
-      );
-      assert.ok(outcome.kind === 'answered');
-      assert.equal(outcome.answer.status, status);
-      assert.equal(server.requests.length, 1);
-    });
-  }
-});
+for (const method of ['POST', 'PUT'] as const) {
+  describe(method, () => {
+    for (const status of [302, 307, 308]) {
+      it(`is not redirected by ${status}`, async (t) => {
+        const { outcome, server } = await send(
+          t,
+          (response) => response.writeHead(status, { location: '/elsewhere' }).end(),
+          { method, body: 'password=x', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+        );
+        assert.ok(outcome.kind === 'answered');
+        assert.equal(outcome.answer.status, status);
+        assert.equal(server.requests.length, 1);
+      });
+    }
+  });
+}
