@@ -1,5 +1,5 @@
 /** Writes and reads JSON Web Tokens (RFC 7519) as far as clouds need it. */
-import { sign } from 'node:crypto';
+import { createPrivateKey, sign } from 'node:crypto';
 import { parseJsonObject } from '../json.ts';
 
 /** The claims, signed with RS256 (RFC 7518, section 3.3); undefined where `key` is no RSA key in PEM. */
@@ -11,7 +11,9 @@ export function signJwt(
   const text = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
   // Node's own error would be of no use, and nobody knows what it quotes.
   try {
-    return `${text}.${sign('RSA-SHA256', Buffer.from(text), key).toString('base64url')}`;
+    const privateKey = createPrivateKey(key);
+    if (privateKey.asymmetricKeyType !== 'rsa') return undefined;
+    return `${text}.${sign('RSA-SHA256', Buffer.from(text), privateKey).toString('base64url')}`;
   } catch {
     return undefined;
   }
