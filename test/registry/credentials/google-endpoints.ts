@@ -15,11 +15,12 @@ export const metadata = 'GET http://metadata.google.internal';
 export const tokenPath = '/computeMetadata/v1/instance/service-accounts/default/token';
 export const flavor = { 'metadata-flavor': 'Google' };
 
-export const { privateKey, publicKey } = generateKeyPairSync('rsa', {
+const pair = generateKeyPairSync('rsa', {
   modulusLength: 2048,
   privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   publicKeyEncoding: { type: 'spki', format: 'pem' },
 });
+export const { privateKey } = pair;
 export const account = {
   type: 'service_account',
   client_email: 't@p.iam.gserviceaccount.com',
@@ -58,7 +59,7 @@ export const checkAssertion: Route = ({ form }) => {
   const aud = 'https://oauth2.googleapis.com/token';
   assert.deepEqual(read(claims), { iss: 't@p.iam.gserviceaccount.com', scope, aud, iat, exp: iat + 3600 });
   const text = Buffer.from(`${header}.${claims}`);
-  assert.ok(verify('RSA-SHA256', text, publicKey, Buffer.from(signature, 'base64url')));
+  assert.ok(verify('RSA-SHA256', text, pair.publicKey, Buffer.from(signature, 'base64url')));
   return answerToken;
 };
 export const checkUser: Route = ({ form }) => {
