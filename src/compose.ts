@@ -20,6 +20,7 @@ import { createCredentialHelper } from './registry/credentials/credential-helper
 import { createDockerConfigSource } from './registry/credentials/docker-config.ts';
 import { createHelperRunner } from './registry/credentials/run-helper.ts';
 import type { HostSettings } from './registry/host.ts';
+import type { RegistryEvent } from './registry/registry-event.ts';
 
 /** Makes the adapters that the configuration asks for. Nothing is contacted yet. */
 export const openSession: OpenSession = (config, log) => {
@@ -46,9 +47,12 @@ function openRegistry(config: Config, log: Log): Registry & { close(): Promise<v
     credentials: (tools) => config.credentialSources.map((name) => credentialSources[name]({ ...tools, hosts })),
     proxy: (url) => findProxy(url, process.env),
     limits: { headersMs: config.timeoutSeconds * 1000, bodyMs: config.timeoutSeconds * 1000 },
-    log: (event) => log[event.kind === 'warning' ? 'warn' : 'debug'](event, `registry: ${event.kind}`),
+    log: (event) => log[toldAsWarnings.includes(event.kind) ? 'warn' : 'debug'](event, `registry: ${event.kind}`),
   });
 }
+
+/** What a person should know of; the rest is for those who look into the work. */
+const toldAsWarnings: readonly RegistryEvent['kind'][] = ['warning', 'no-push-times'];
 
 /** The sources by the names that the configuration has for them; another one is a row here and a name in the schema. */
 const credentialSources: Readonly<

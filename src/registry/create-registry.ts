@@ -10,33 +10,16 @@ import type { CredentialSource } from './credentials/credential.ts';
 import { createCredentialChain } from './credentials/credential-chain.ts';
 import { createManifestMemory, fetchManifest } from './fetch-manifest.ts';
 import type { HostSettings } from './host.ts';
-import { createHttpClient, type HttpAnswer } from './http.ts';
+import { createHttpClient } from './http.ts';
 import { createHubTimes } from './hub-times.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { listTags } from './list-tags.ts';
 import { createPageMemory } from './page-memory.ts';
 import { createPoliteExchange } from './polite-exchange.ts';
+import { createWarner, type RegistryEvent } from './registry-event.ts';
 import { createRetryingSend, type Send } from './retry.ts';
 import { createSignedSend } from './sign-in.ts';
 import { createTokenSource } from './token.ts';
-
-/** Something to know that is no failure. `warning` is the registry's own text, made safe to show, told once. */
-export type RegistryEvent =
-  | { readonly kind: 'retry'; readonly host: string; readonly task: string; readonly waitMs: number }
-  | {
-      readonly kind: 'budget';
-      readonly host: string;
-      /** Pulls left of `limit` in the window. */
-      readonly left: number;
-      readonly limit: number | undefined;
-      readonly windowMs: number;
-    }
-  | { readonly kind: 'dropped-tags'; readonly repository: string; readonly count: number }
-  /** The image's labels cannot be read; `found` is the message of the error. */
-  | { readonly kind: 'no-labels'; readonly image: string; readonly found: string }
-  /** Docker Hub's API does not tell when the tags were pushed. */
-  | { readonly kind: 'no-push-times'; readonly repository: string; readonly found: string }
-  | { readonly kind: 'warning'; readonly host: string; readonly text: string };
 
 /** What a source of credentials may use to speak to a token server. */
 export interface SourceTools {
@@ -65,27 +48,15 @@ export interface RegistryOptions {
   readonly lookup?: LookupFunction;
 }
 
+/** The options with their defaults. */
+type Settled = Required<Pick<RegistryOptions, 'hosts' | 'log' | 'sleep' | 'now' | 'random'>> &
+  Pick<RegistryOptions, 'proxy' | 'lookup'> & { readonly limits: Limits };
+
 /** A client for every registry that `hosts` has settings for. It keeps connections and tokens until `close`. */
 export function createRegistry(options: RegistryOptions): Registry & { close(): Promise<void> } {
   const { hosts, log = () => {}, sleep = waitFor, now = Date.now, random = Math.random } = options;
   const limits = { ...defaultLimits, ...options.limits };
-  const http = createHttpClient({ limits, proxy: options.proxy, lookup: options.lookup });
-  const exchange = createPoliteExchange({
-    exchange: http.exchange,
-    limits,
-    now,
-    random,
-    sleep,
-    onBudget: (host, { left, limit, windowMs }) => log({ kind: 'budget', host, left, limit, windowMs }),
-  });
-  const send = createRetryingSend({
-    exchange,
-    limits,
-    now,
-    random,
-    sleep,
-    onRetry: ({ host, task }, { waitMs }) => log({ kind: 'retry', host: host.name, task, waitMs: Math.round(waitMs) }),
-  });
+  const { send, close } = createSend({ ...options, log, sleep, now, random, limits });
   const signedSend = createSignedSend(send, createTokenSource({ send, now, limits }));
   const credentials = createCredentialChain([
     createConfiguredSource(hosts),
@@ -125,22 +96,28 @@ export function createRegistry(options: RegistryOptions): Registry & { close(): 
         fetchManifest(access, tag, { memory, platforms, onFault }),
       );
     },
-    close: http.close,
+    close,
   };
+}
+
+/** From the wire up: one try, only if the host bears it, and again if it may help. */
+function createSend(options: Settled): { send: Send; close(): Promise<void> } {
+  const { log, limits, proxy, lookup } = options;
+  const http = createHttpClient({ limits, proxy, lookup });
+  const exchange = createPoliteExchange({
+    ...options,
+    exchange: http.exchange,
+    onBudget: (host, { left, limit, windowMs }) => log({ kind: 'budget', host, left, limit, windowMs }),
+  });
+  const send = createRetryingSend({
+    ...options,
+    exchange,
+    onRetry: ({ host, task }, { waitMs }) => log({ kind: 'retry', host: host.name, task, waitMs: Math.round(waitMs) }),
+  });
+  return { send, close: http.close };
 }
 
 const hubHost = 'docker.io';
-/** Most different warnings remembered, so that each is told once. */
-const maxWarnings = 500;
-
-function createWarner(log: (event: RegistryEvent) => void): (host: string, answer: HttpAnswer) => void {
-  const told = new Set<string>();
-  return (host, { warning }) => {
-    if (warning === undefined || told.size >= maxWarnings || told.has(`${host} ${warning}`)) return;
-    told.add(`${host} ${warning}`);
-    log({ kind: 'warning', host, text: warning });
-  };
-}
 
 async function waitFor(waitMs: number, signal: AbortSignal): Promise<void> {
   try {

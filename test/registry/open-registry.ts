@@ -2,8 +2,9 @@
 import type { ServerResponse } from 'node:http';
 import type { TestContext } from 'node:test';
 import type { ImageRepository } from '../../src/image/reference.ts';
-import { createRegistry, type RegistryEvent, type RegistryOptions } from '../../src/registry/create-registry.ts';
+import { createRegistry, type RegistryOptions } from '../../src/registry/create-registry.ts';
 import type { HostSettings } from '../../src/registry/host.ts';
+import type { RegistryEvent } from '../../src/registry/registry-event.ts';
 import { type RegistryServer, type RegistryServerOptions, startRegistryServer } from '../services/registry-server.ts';
 
 interface OpenOptions extends Partial<RegistryOptions> {

@@ -1,0 +1,33 @@
+/** What a registry client tells besides its answers. */
+import type { HttpAnswer } from './http.ts';
+
+/** Something to know that is no failure. `warning` is the registry's own text, made safe to show, told once. */
+export type RegistryEvent =
+  | { readonly kind: 'retry'; readonly host: string; readonly task: string; readonly waitMs: number }
+  | {
+      readonly kind: 'budget';
+      readonly host: string;
+      /** Pulls left of `limit` in the window. */
+      readonly left: number;
+      readonly limit: number | undefined;
+      readonly windowMs: number;
+    }
+  | { readonly kind: 'dropped-tags'; readonly repository: string; readonly count: number }
+  /** The image's labels cannot be read; `found` is the message of the error. */
+  | { readonly kind: 'no-labels'; readonly image: string; readonly found: string }
+  /** Docker Hub's API does not tell when the tags were pushed. */
+  | { readonly kind: 'no-push-times'; readonly repository: string; readonly found: string }
+  | { readonly kind: 'warning'; readonly host: string; readonly text: string };
+
+/** Most different warnings remembered, so that each is told once. */
+const maxWarnings = 500;
+
+/** Tells what answers warn of. */
+export function createWarner(log: (event: RegistryEvent) => void): (host: string, answer: HttpAnswer) => void {
+  const told = new Set<string>();
+  return (host, { warning }) => {
+    if (warning === undefined || told.size >= maxWarnings || told.has(`${host} ${warning}`)) return;
+    told.add(`${host} ${warning}`);
+    log({ kind: 'warning', host, text: warning });
+  };
+}
