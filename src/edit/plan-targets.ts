@@ -51,9 +51,10 @@ export function planTargets(
   return { changes, problems };
 }
 
-/** The selection made for the very version that the target has, else the policy's first. */
+/** The selection made for the very version that the target has, or for none where it has none, else the policy's first. */
 function chooseSelection(selections: readonly Selection[], current: CurrentVersion): Selection | undefined {
-  return selections.find((selection) => isAbout(selection, current)) ?? selections[0];
+  const version = formatVersion(current);
+  return selections.find((selection) => selection.current === version) ?? selections[0];
 }
 
 function isAbout(selection: Selection, current: CurrentVersion): boolean {

@@ -27,6 +27,6 @@ export interface Selection {
   readonly reason: string;
   /** When a tag that waits for its age may be chosen, in milliseconds since 1970; undefined where none waits for that. */
   readonly wakeMs: number | undefined;
-  /** Every tag that was handed in, in code-unit order. */
+  /** Every tag that was handed in, in code-unit order; empty where the caller has let go of them. */
   readonly tags: readonly TagVerdict[];
 }
