@@ -1,4 +1,5 @@
 /** Facts about registries as plays: a fact, how the registry behaves, and what the client must make of it. */
+import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { it, type TestContext } from 'node:test';
 import type { Registry } from '../../src/pipeline/ports.ts';
@@ -124,6 +125,13 @@ function send(response: ServerResponse, { status = 200, headers, json, body }: R
 /** An answer of the tag list with one tag. */
 export const oneTag: Behaviour = ({ path }) =>
   path.endsWith('/tags/list') ? { json: { name: path.slice(4, -10), tags: ['1.0'] } } : undefined;
+
+/** A manifest or index as it is sent. */
+export function sendManifest(manifest: object, mediaType = 'application/vnd.oci.image.manifest.v1+json') {
+  const body = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, ...manifest }));
+  const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
+  return { digest, body, headers: { 'content-type': mediaType, 'docker-content-digest': digest } };
+}
 
 /** The body that registries send with an error. */
 export function complain(status: number, code: string, message = code.toLowerCase()): Reply {
