@@ -42,6 +42,8 @@ local.addAddress('::1', 'ipv6');
 // Nothing beyond this link has these; a cloud's metadata server, which knows this machine by them, is among them.
 local.addSubnet('169.254.0.0', 16, 'ipv4');
 local.addSubnet('fe80::', 10, 'ipv6');
+// Where AWS has them on IPv6.
+local.addSubnet('fd00:ec2::', 32, 'ipv6');
 
 function neverProxied(url: URL): boolean {
   const name = hostOf(url);

@@ -55,12 +55,22 @@ export function createPoliteExchange(options: PoliteOptions): SendOnce {
   }
 
   async function tryOnce(request: HttpRequest, origin: Origin): Promise<Exchange> {
-    const outcome = await exchange(request);
+    try {
+      const outcome = await exchange(request);
+      note(request, origin, outcome);
+      return outcome;
+    } catch (error) {
+      // A caller whose patience is over aborts: the origin was silent for as long as that.
+      if (error instanceof TallymanError) note(request, origin, { kind: 'failed', error, transient: true });
+      throw error;
+    }
+  }
+
+  function note(request: HttpRequest, origin: Origin, outcome: Exchange): void {
     const { maxInFlight, state } = origin;
     origin.state = noteOutcome(state, outcome, { nowMs: now(), chance: random(), maxInFlight });
     const { pulls } = origin.state;
     if (pulls !== undefined && pulls !== state.pulls) onBudget(request.host.name, pulls);
-    return outcome;
   }
 
   async function takeTurn(request: HttpRequest, origin: Origin): Promise<Exchange> {

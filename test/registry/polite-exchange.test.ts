@@ -154,6 +154,21 @@ describe('createPoliteExchange', () => {
     assert.equal(load.sent, 30);
   });
 
+  it('counts callers that could wait no longer, not those that stop', async () => {
+    const late = new TallymanError('RegistryUnavailable', 'Cannot go: there was no answer within 30 s');
+    for (const [reason, found] of [
+      [late, /did not answer 6 times/],
+      [new Error('stopped'), /^200$/],
+    ] as const) {
+      const { ask } = prepare((sent) => {
+        if (sent <= 6) throw reason;
+        return answered(200);
+      });
+      for (let tries = 0; tries < 6; tries += 1) await assert.rejects(ask(), reason);
+      assert.match(await ask(), found);
+    }
+  });
+
   it('takes many failures at the same time for one outage', async () => {
     const { ask, askMany } = prepare(() => silent);
     await askMany(8);

@@ -6,7 +6,7 @@ import { ask, type Question, type SignIn } from './ask.ts';
 
 export interface MetadataServer {
   /**
-   * The answer to the first question; undefined where no such server is there, which is remembered for ten minutes. Once
+   * The answer to the first question; undefined where no such server is there, which is remembered for a minute. Once
    * the server has been seen, its failures are thrown as any other's.
    */
   greet(signIn: SignIn, question: Question): Promise<HttpAnswer | undefined>;
@@ -14,7 +14,8 @@ export interface MetadataServer {
 
 /** The server is on the same machine: one that is there answers at once. */
 const greetMs = 1000;
-const absentMs = 600_000;
+/** Short: in a pod's first seconds it may not answer yet. */
+const absentMs = 60_000;
 
 /** `isGenuine` tells the cloud's own server from another that answers at the same address. */
 export function createMetadataServer(isGenuine: (answer: HttpAnswer) => boolean): MetadataServer {
