@@ -86,6 +86,32 @@ export interface YamlRepo {
   push(commit: NewCommit, options: CallOptions): Promise<PushOutcome>;
 }
 
+/** One commit, as its object says. */
+export interface CommitInfo {
+  /** 40 hexadecimal digits. */
+  readonly id: string;
+  readonly parents: readonly string[];
+  /** With its trailers; what is not UTF-8 is replaced. */
+  readonly message: string;
+  readonly author: CommitAuthor;
+  /** Of the committer, in milliseconds since 1970, UTC. */
+  readonly whenMs: number;
+}
+
+/** The past of a Yaml repo's branch. Failures as those of YamlRepo. */
+export interface RepoHistory {
+  /**
+   * The commit and what it descends from, newest first by the committers' clocks, a parent never before its child: at least
+   * `count` of them, or all there are (`complete`). What is not here yet is downloaded, no further back than that.
+   */
+  listCommits(
+    from: string,
+    options: CallOptions & { count: number },
+  ): Promise<{ readonly commits: readonly CommitInfo[]; readonly complete: boolean }>;
+  /** The blob ids of these paths in a listed commit; a path that is no file there is absent. `readBlobs` reads them. */
+  findFiles(commit: string, paths: Iterable<string>, options: CallOptions): Promise<ReadonlyMap<string, string>>;
+}
+
 /** Where the pipeline tells what it does; fields are plain data without secrets. */
 export interface Log {
   debug(fields: object, message: string): void;
