@@ -63,7 +63,7 @@ export interface CommitAuthor {
   readonly email: string;
 }
 
-/** A commit to be made on `base`: these files get these bytes, everything else stays. */
+/** A commit to be made on `base`: these files get these bytes, everything else stays. Without changes, a commit that only says something. */
 export interface NewCommit {
   readonly base: Snapshot;
   readonly changes: ReadonlyMap<string, Uint8Array>;
@@ -110,6 +110,28 @@ export interface RepoHistory {
   ): Promise<{ readonly commits: readonly CommitInfo[]; readonly complete: boolean }>;
   /** The blob ids of these paths in a listed commit; a path that is no file there is absent. `readBlobs` reads them. */
   findFiles(commit: string, paths: Iterable<string>, options: CallOptions): Promise<ReadonlyMap<string, string>>;
+}
+
+/** A commit to be put on a branch that is Tallyman's own. */
+export interface BranchPush {
+  /** Short name: `tallyman/shop`. Never the watched branch. */
+  readonly branch: string;
+  /** The commit that the branch is at; undefined where it is not there and is to be made. */
+  readonly expected: string | undefined;
+  /** Its parent is `commit.base`, not `expected`: what was on the branch is replaced. */
+  readonly commit: NewCommit;
+}
+
+/** The branches of a Yaml repo besides the watched one, for pull requests. Failures as those of YamlRepo. */
+export interface RepoBranches {
+  /** Short names that begin with the prefix, with their commits, as they are now on the remote. */
+  listBranches(prefix: string, options: CallOptions): Promise<ReadonlyMap<string, string>>;
+  /** The commit of that id, downloaded alone where it is not here yet; RepoInvalid where the remote does not give it. */
+  readCommit(id: string, options: CallOptions): Promise<CommitInfo>;
+  /** Makes the branch or replaces its commit, only if it is still at `expected`; `moved` where it is not. */
+  pushBranch(push: BranchPush, options: CallOptions): Promise<PushOutcome>;
+  /** Removes the branch, only if it is still at `expected`; true where it is gone afterwards, false where it moved. */
+  deleteBranch(branch: { readonly branch: string; readonly expected: string }, options: CallOptions): Promise<boolean>;
 }
 
 /** Where the pipeline tells what it does; fields are plain data without secrets. */
