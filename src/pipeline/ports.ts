@@ -134,6 +134,56 @@ export interface RepoBranches {
   deleteBranch(branch: { readonly branch: string; readonly expected: string }, options: CallOptions): Promise<boolean>;
 }
 
+/** A pull request (GitLab: merge request) between two branches of the Yaml repo itself, never of a fork. */
+export interface PullRequest {
+  /** As people name it: GitHub's and Gitea's number, GitLab's iid. */
+  readonly number: number;
+  /** Where people read it. */
+  readonly url: string;
+  readonly headBranch: string;
+  /** Tip of the head branch as the forge knows it, of one that is over as it was then; 40 hexadecimal digits. */
+  readonly headCommit: string;
+  readonly baseBranch: string;
+  /** `closed`: without a merge. */
+  readonly state: 'open' | 'closed' | 'merged';
+  readonly title: string;
+  /** Markdown as it was written, line ends as the forge keeps them; may have been changed by a person. */
+  readonly body: string;
+}
+
+/** What a pull request says. */
+export interface PullRequestText {
+  readonly title: string;
+  /** Markdown. */
+  readonly body: string;
+}
+
+/** Which pull requests are wanted: into `baseBranch`; all open ones whose head branch begins with `prefix`, and the newest that were closed without a merge of each of `closedOf`. */
+export interface PullRequestQuestion {
+  readonly baseBranch: string;
+  readonly prefix: string;
+  /** Head branches by their whole names. */
+  readonly closedOf: readonly string[];
+}
+
+/** `exists`: there is one open already for these branches, nothing was made; list again. */
+export type OpenOutcome = { readonly kind: 'opened'; readonly pullRequest: PullRequest } | { readonly kind: 'exists' };
+
+/** Where people review changes of a Yaml repo: GitHub, GitLab, Gitea. Failures are TallymanErrors: ForgeUnavailable, ForgeDenied, ForgeInvalid. An aborted call throws the signal's reason. */
+export interface Forge {
+  /** Newest first. Those of forks are left out, whatever their branches are called. */
+  listPullRequests(question: PullRequestQuestion, options: CallOptions): Promise<readonly PullRequest[]>;
+  /** Opens one from a branch that was pushed before. */
+  openPullRequest(
+    request: PullRequestText & { readonly headBranch: string; readonly baseBranch: string },
+    options: CallOptions,
+  ): Promise<OpenOutcome>;
+  /** Replaces title and body; the same again changes nothing. */
+  updatePullRequest(number: number, text: PullRequestText, options: CallOptions): Promise<void>;
+  /** Says why in a comment, and closes it without a merge. The branch stays. */
+  closePullRequest(number: number, options: CallOptions & { readonly comment: string }): Promise<void>;
+}
+
 /** Where the pipeline tells what it does; fields are plain data without secrets. */
 export interface Log {
   debug(fields: object, message: string): void;
