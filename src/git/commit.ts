@@ -2,6 +2,7 @@
 import type { CommitAuthor, NewCommit } from '../pipeline/ports.ts';
 import { damaged, internal, missingObject } from './errors.ts';
 import { createObject, type Found, maxMetadataBytes, type NewObject } from './object.ts';
+import type { SignCommit } from './sign-commit.ts';
 import { editTree } from './tree.ts';
 
 interface CommitFields {
@@ -43,6 +44,13 @@ export function formatCommit({ tree, parents, message, author, whenMs }: CommitF
   return Buffer.from(`${headers.join('\n')}\n\n${text}`, 'utf8');
 }
 
+/** The commit's body with a signature over all the rest of it as its last header. Source: git's "gitformat-signature". */
+export function addSignature(body: Buffer, signature: string): Buffer {
+  const end = body.indexOf('\n\n') + 1;
+  const header = `gpgsig ${signature.trimEnd().split(/\r?\n/).join('\n ')}\n`;
+  return Buffer.concat([body.subarray(0, end), Buffer.from(header, 'latin1'), body.subarray(end)]);
+}
+
 /** The root tree's id of a commit's body; throws `RepoInvalid` on damage. */
 export function parseCommitTree(body: Buffer): string {
   const match = /^tree ([0-9a-f]{40})\n/.exec(body.toString('latin1', 0, 46));
@@ -62,8 +70,8 @@ export function readBody(find: FindObject, oid: string, type: 'commit' | 'tree')
   return found.body;
 }
 
-/** The commit with its new blobs and trees, nothing written. Throws `Internal` where a changed path is no file of the base. */
-export function buildCommit(commit: NewCommit, find: FindObject): BuiltCommit {
+/** The commit with its new blobs and trees, signed if there is a signer, nothing written. Throws `Internal` where a changed path is no file of the base, and what `sign` throws. */
+export async function buildCommit(commit: NewCommit, find: FindObject, sign?: SignCommit): Promise<BuiltCommit> {
   if (!Number.isFinite(commit.whenMs)) throw internal(`Cannot commit at "${commit.whenMs}": a time was wanted`);
   const objects = new Map<string, NewObject>();
   const blobs = new Map<string, string>();
@@ -76,10 +84,8 @@ export function buildCommit(commit: NewCommit, find: FindObject): BuiltCommit {
   const edited = editTree({ root, blobs, readTree: (oid) => readBody(find, oid, 'tree') });
   for (const tree of edited.trees) objects.set(tree.oid, tree);
   const { message, author, whenMs } = commit;
-  const made = createObject(
-    'commit',
-    formatCommit({ tree: edited.root, parents: [commit.base.commit], message, author, whenMs }),
-  );
+  const body = formatCommit({ tree: edited.root, parents: [commit.base.commit], message, author, whenMs });
+  const made = createObject('commit', sign === undefined ? body : addSignature(body, await sign(body, { whenMs })));
   objects.set(made.oid, made);
   return { oid: made.oid, base: commit.base.commit, objects: [...objects.values()], blobs };
 }

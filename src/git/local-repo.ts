@@ -10,6 +10,7 @@ import { acquireLock, type LockFile } from './lock-file.ts';
 import { maxMetadataBytes } from './object.ts';
 import { createObjectStore, type ObjectStore } from './object-store.ts';
 import { writeObjects } from './object-write.ts';
+import type { SignCommit } from './sign-commit.ts';
 import { createSnapshotReader } from './snapshot.ts';
 import { changeWorkTree, type FileChange, lockIndex, needsRecovery, recoverWorkTree } from './work-tree.ts';
 import type { ClosableYamlRepo } from './yaml-repo.ts';
@@ -18,6 +19,7 @@ interface LocalRepoOptions {
   readonly path: string;
   readonly branch: string | undefined;
   readonly maxBlobBytes: number;
+  readonly sign?: SignCommit | undefined;
 }
 
 interface Local {
@@ -26,7 +28,7 @@ interface Local {
 }
 
 /** One branch of a local repository. The repository is opened at the first call. */
-export function createLocalRepo({ path, branch, maxBlobBytes }: LocalRepoOptions): ClosableYamlRepo {
+export function createLocalRepo({ path, branch, maxBlobBytes, sign }: LocalRepoOptions): ClosableYamlRepo {
   const snapshots = createSnapshotReader();
   let local: Local | undefined;
   const open = (): Local => {
@@ -50,7 +52,7 @@ export function createLocalRepo({ path, branch, maxBlobBytes }: LocalRepoOptions
     readBlobs: async (oids, { signal }) => open().store.readBlobs(oids, { maxBytes: maxBlobBytes, signal }),
     push: async (commit, { signal }) => {
       const opened = open();
-      return pushCommit(opened, { commit, ref: findRef(opened.git), signal });
+      return pushCommit(opened, { commit, ref: findRef(opened.git), sign, signal });
     },
     async close() {
       local?.store.close();
@@ -71,10 +73,11 @@ function readTip({ commonDir, path }: GitDir, ref: string): string {
 interface Pushing {
   readonly commit: NewCommit;
   readonly ref: string;
+  readonly sign: SignCommit | undefined;
   readonly signal: AbortSignal;
 }
 
-async function pushCommit({ git, store }: Local, { commit, ref, signal }: Pushing): Promise<PushOutcome> {
+async function pushCommit({ git, store }: Local, { commit, ref, sign, signal }: Pushing): Promise<PushOutcome> {
   const checkout = findCheckout(git, ref);
   const readBlob = (oid: string): Buffer => {
     const found = store.find(oid, maxMetadataBytes);
@@ -87,7 +90,7 @@ async function pushCommit({ git, store }: Local, { commit, ref, signal }: Pushin
       recoverWorkTree({ checkout, readBlob }, readTip(git, ref), index),
     );
   if (tip !== commit.base.commit) return { kind: 'moved' };
-  const built = buildCommit(commit, store.find);
+  const built = await buildCommit(commit, store.find, sign);
   writeObjects(join(git.commonDir, 'objects'), built.objects);
   const move = formatMove({ commit, ref, built });
   if (checkout === undefined) return moveRef(git, { move, headDir: findHeadDir(git, ref), signal });

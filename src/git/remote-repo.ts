@@ -10,6 +10,7 @@ import { type Accepted, createKeptClone, type KeptClone } from './kept-clone.ts'
 import { formatPack } from './pack-write.ts';
 import { createRemoteRefs, type RemoteRefs, type Tip } from './remote-refs.ts';
 import { advertisePush, type PushAnswer, sendPack } from './send-pack.ts';
+import type { SignCommit } from './sign-commit.ts';
 import { createSnapshotReader } from './snapshot.ts';
 import type { GitTransport } from './transport.ts';
 import type { ClosableYamlRepo, Log } from './yaml-repo.ts';
@@ -19,6 +20,7 @@ interface RemoteRepoOptions {
   readonly branch: string | undefined;
   readonly stateDir: string;
   readonly maxBlobBytes: number;
+  readonly sign?: SignCommit | undefined;
   readonly log: Log;
 }
 
@@ -26,6 +28,7 @@ interface Remote {
   readonly transport: GitTransport;
   readonly refs: RemoteRefs;
   readonly clone: KeptClone;
+  readonly sign: SignCommit | undefined;
   readonly log: Log;
 }
 
@@ -37,7 +40,7 @@ export function createRemoteRepo(options: RemoteRepoOptions): ClosableYamlRepo {
     .digest('hex')
     .slice(0, 32);
   const clone = createKeptClone(join(options.stateDir, key), transport);
-  const remote: Remote = { transport, refs: createRemoteRefs(transport, branch), clone, log };
+  const remote: Remote = { transport, refs: createRemoteRefs(transport, branch), clone, sign: options.sign, log };
   const snapshots = createSnapshotReader();
   let tip: Tip | undefined;
   let current: Snapshot | undefined;
@@ -100,7 +103,7 @@ async function pushCommit(remote: Remote, { commit, ref, signal }: Pushing): Pro
   const { transport, clone } = remote;
   const { refs, capabilities } = await advertisePush(transport, { signal });
   if (refs.get(ref) !== commit.base.commit) return { kind: 'moved' };
-  const built = buildCommit(commit, clone.objects().find);
+  const built = await buildCommit(commit, clone.objects().find, remote.sign);
   const formatted = formatPack(built.objects);
   const request = { ref, from: built.base, to: built.oid, pack: formatted.pack, capabilities };
   // Twice: an answer that is lost on the way is no answer, and the commit has the same id both times.

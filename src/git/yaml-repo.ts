@@ -5,6 +5,7 @@ import { fromFileSystem } from './errors.ts';
 import { type Credential, createHttpTransport } from './http-transport.ts';
 import { createLocalRepo } from './local-repo.ts';
 import { createRemoteRepo } from './remote-repo.ts';
+import type { SignCommit } from './sign-commit.ts';
 
 /** Something worth a log line; `fields` holds no secret. */
 export type Log = (message: string, fields: Readonly<Record<string, string | number>>) => void;
@@ -29,6 +30,8 @@ export interface YamlRepoOptions {
   readonly credential?: (() => Promise<Credential | undefined>) | undefined;
   /** PEM certificates of a private authority. */
   readonly ca?: string | Buffer | undefined;
+  /** Signs each commit; what it throws, `push` throws. */
+  readonly sign?: SignCommit | undefined;
   readonly log?: Log | undefined;
   /** Longest silence of the server, in milliseconds; default 30,000. */
   readonly timeoutMs?: number | undefined;
@@ -53,10 +56,10 @@ export interface YamlRepoOptions {
  * RepoInvalid, PushRejected, WorkTreeDirty, or Internal where a changed path is no file of the base.
  */
 export function createYamlRepo(options: YamlRepoOptions): ClosableYamlRepo {
-  const { location, branch, stateDir } = options;
+  const { location, branch, stateDir, sign } = options;
   const maxBlobBytes = options.maxBlobBytes ?? 4 * 1024 * 1024;
   if (branch !== undefined) formatBranchRef(branch);
-  if (location.kind === 'local') return inTurn(createLocalRepo({ path: location.path, branch, maxBlobBytes }));
+  if (location.kind === 'local') return inTurn(createLocalRepo({ path: location.path, branch, maxBlobBytes, sign }));
   const transport = createHttpTransport({
     url: location.url,
     credential: options.credential,
@@ -65,7 +68,8 @@ export function createYamlRepo(options: YamlRepoOptions): ClosableYamlRepo {
     maxExchangeMs: options.maxExchangeMs ?? 600_000,
     maxAnswerBytes: options.maxAnswerBytes ?? 1024 ** 3,
   });
-  return inTurn(createRemoteRepo({ transport, branch, stateDir, maxBlobBytes, log: options.log ?? (() => undefined) }));
+  const log = options.log ?? (() => undefined);
+  return inTurn(createRemoteRepo({ transport, branch, stateDir, maxBlobBytes, sign, log }));
 }
 
 /** `fetch` and `push` both change what the repo knows of the branch, so one waits for the other. Foreign failures end here. */
