@@ -7,6 +7,7 @@ set -eu
 wanted='
 docker-registry everywhere docker-registry
 git everywhere git
+sshd everywhere openssh-server
 cc everywhere gcc libc6-dev
 update-ca-certificates debian ca-certificates
 '
@@ -57,12 +58,14 @@ $as_root apt-get update -qq
 # The list is split into words on purpose.
 # shellcheck disable=SC2086
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
-case " $missing " in
-  # Nor shall the registry start with the next boot.
-  *' docker-registry '*)
-    if command -v systemctl >/dev/null 2>&1; then $as_root systemctl disable docker-registry >/dev/null 2>&1 || true; fi
-    ;;
-esac
+# Nor shall they start with the next boot.
+for row in docker-registry:docker-registry openssh-server:ssh; do
+  case " $missing " in
+    *" ${row%%:*} "*)
+      if command -v systemctl >/dev/null 2>&1; then $as_root systemctl disable "${row##*:}" >/dev/null 2>&1 || true; fi
+      ;;
+  esac
+done
 
 missing=$(find_missing | tr '\n' ' ')
 if [ -n "$missing" ]; then
