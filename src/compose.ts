@@ -18,6 +18,7 @@ import { createCloudSource } from './registry/credentials/cloud.ts';
 import type { CredentialSource } from './registry/credentials/credential.ts';
 import { createCredentialHelper } from './registry/credentials/credential-helper.ts';
 import { createDockerConfigSource } from './registry/credentials/docker-config.ts';
+import { createEndpointSource } from './registry/credentials/endpoint-source.ts';
 import { createHelperRunner } from './registry/credentials/run-helper.ts';
 import type { HostSettings } from './registry/host.ts';
 import type { RegistryEvent } from './registry/registry-event.ts';
@@ -58,12 +59,15 @@ const toldAsWarnings: readonly RegistryEvent['kind'][] = ['warning', 'no-push-ti
 const credentialSources: Readonly<
   Record<CredentialSourceName, (tools: SourceTools & { hosts(host: string): HostSettings }) => CredentialSource>
 > = {
-  'docker-config': ({ now }) =>
-    createDockerConfigSource({
-      env: process.env,
-      homeFolder: findHomeFolder(),
-      helper: createCredentialHelper({ run: createHelperRunner(process.env), now }),
-    }),
+  'docker-config': ({ now, hosts }) =>
+    createEndpointSource(
+      hosts,
+      createDockerConfigSource({
+        env: process.env,
+        homeFolder: findHomeFolder(),
+        helper: createCredentialHelper({ run: createHelperRunner(process.env), now }),
+      }),
+    ),
   cloud: (tools) =>
     createCloudSource({ ...tools, env: process.env, readFile: (path) => readFile(path, { encoding: 'utf8' }) }),
 };

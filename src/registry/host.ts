@@ -7,7 +7,7 @@ import type { Credential } from './credentials/credential.ts';
 export interface HostSettings {
   /** HTTP without TLS; default: only where the host is this machine (`localhost`, 127.0.0.0/8, `[::1]`). */
   readonly plainHttp?: boolean | undefined;
-  /** Origin that is asked instead of the host itself: a mirror. `https://mirror.example.com` */
+  /** Origin that is asked instead of the host itself: a mirror. Other credentials than `credential` are its own. `https://mirror.example.com` */
   readonly endpoint?: string | undefined;
   /** Signs in to the host; without it, the other sources of credentials are asked. */
   readonly credential?: Credential | undefined;

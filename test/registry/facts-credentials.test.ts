@@ -3,6 +3,8 @@ import { describe, it, type TestContext } from 'node:test';
 import { createRegistry } from '../../src/registry/create-registry.ts';
 import { createCredentialHelper, type RunHelper } from '../../src/registry/credentials/credential-helper.ts';
 import { createDockerConfigSource } from '../../src/registry/credentials/docker-config.ts';
+import { createEndpointSource } from '../../src/registry/credentials/endpoint-source.ts';
+import type { HostSettings } from '../../src/registry/host.ts';
 import { type Behaviour, behindToken, complain, oneTag, openScene, type Scene } from './act-out.ts';
 
 const encode = (text: string): string => Buffer.from(text).toString('base64');
@@ -18,19 +20,22 @@ interface Configured {
   readonly config: object;
   readonly run?: RunHelper;
   readonly registry?: Behaviour;
+  /** The host that images name, of which the registry is a mirror; default its own. */
+  readonly mirrorOf?: string;
 }
 
 /** A client that finds its credentials in a Docker configuration. */
-async function openConfigured(t: TestContext, { config, run, registry = wantsPassword }: Configured) {
+async function openConfigured(t: TestContext, { config, run, registry = wantsPassword, mirrorOf }: Configured) {
   const scene = await openScene(t, { registry });
   const now = (): number => Date.now() + scene.clock.aheadMs;
   const helper = createCredentialHelper({ now, run: run ?? (() => assert.fail('no helper was named')) });
   const env = { DOCKER_AUTH_CONFIG: JSON.stringify(config).replaceAll('HOST', scene.server.host) };
-  const source = createDockerConfigSource({ env, homeFolder: undefined, helper });
-  const client = createRegistry({ hosts: () => ({}), credentials: () => [source], now });
+  const hosts = (host: string): HostSettings => (host === mirrorOf ? { endpoint: scene.server.url } : {});
+  const source = createEndpointSource(hosts, createDockerConfigSource({ env, homeFolder: undefined, helper }));
+  const client = createRegistry({ hosts, credentials: () => [source], now });
   t.after(() => client.close());
   const list = async (path: string) =>
-    (await client.listTags({ host: scene.server.host, path }, { signal: scene.signal })).tags;
+    (await client.listTags({ host: mirrorOf ?? scene.server.host, path }, { signal: scene.signal })).tags;
   return { scene, list };
 }
 
@@ -80,5 +85,25 @@ describe('facts about credentials', () => {
     scene.clock.aheadMs = 3_700_000;
     await list('acme/web');
     assert.equal(runs, 3);
+  });
+
+  it('32: a mirror never gets the password of the registry that it mirrors', async (t) => {
+    const config = { auths: { 'https://index.docker.io/v1/': { auth: encode('hub:secret') } } };
+    const { scene, list } = await openConfigured(t, { config, mirrorOf: 'docker.io' });
+    await assert.rejects(list('acme/web'), { code: 'RegistryDenied', message: /without credentials/ });
+    assert.deepEqual(
+      scene.calls.map(({ authorization }) => authorization),
+      [undefined],
+    );
+  });
+
+  it('32: a mirror gets its own', async (t) => {
+    const auths = {
+      'https://index.docker.io/v1/': { auth: encode('hub:secret') },
+      HOST: { auth: encode('mirror:own') },
+    };
+    const { scene, list } = await openConfigured(t, { config: { auths }, mirrorOf: 'docker.io' });
+    assert.deepEqual(await list('acme/web'), ['1.0']);
+    assert.equal(lastSent(scene), `Basic ${encode('mirror:own')}`);
   });
 });
