@@ -2,7 +2,7 @@
  * Every fact that is known of registries has a test named after its number: `facts-<topic>.test.ts`.
  *
  * Not acted out, with the reason:
- * - 1-32: what other clients do, wherever a fact tells it, is theirs: only what follows for this client is acted out.
+ * - all: what other clients do, wherever a fact tells it, is theirs: only what follows for this client is acted out.
  * - 5: ten redirects of a token server: this client follows five, as `http.test.ts` shows for all requests.
  * - 10: that another client refreshes for `insufficient_scope` only; this one refreshes once for any 401.
  * - 12: Docker Hub's key `https://index.docker.io/v1/`, the files of Docker and Podman and their variables lead to no
