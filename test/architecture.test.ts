@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 
 /** Folders of pure functions: same inputs, same answer. */
 const pureFolders = [
+  'address',
   'collection',
   'error',
   'image',
@@ -20,7 +21,9 @@ const purePackages = ['yaml', 'semver', 'zod', 're2js'];
 /** Replacing a library touches one folder; where two are listed, both speak HTTP. */
 const packageFolders: Record<string, readonly string[]> = {
   'isomorphic-git': ['git'],
+  openpgp: ['git'],
   undici: ['registry', 'git', 'forge'],
+  ssh2: ['git'],
   pino: ['cli'],
   'pino-pretty': ['cli'],
   commander: ['cli'],
