@@ -94,6 +94,23 @@ export const catalogue = {
     remedy: 'Nothing to do: the branch kept moving; the next pass plans again on its new tip.',
   },
   WorkTreeDirty: { disposition: 'stalled', remedy: 'Commit, stash or undo the local changes to the files named.' },
+  ForgeUnavailable: {
+    disposition: 'retry',
+    remedy: "Check that the forge's API is reachable from here; it is tried again by itself.",
+  },
+  ForgeDenied: {
+    disposition: 'stalled',
+    remedy: 'Give a token that may read and write pull requests, under `repos` in the configuration.',
+  },
+  ForgeInvalid: {
+    disposition: 'stalled',
+    remedy: "Check `forge` under `repos` in the configuration: its kind, its apiUrl and the repository's address.",
+  },
+  BranchTaken: {
+    disposition: 'stalled',
+    severity: 'warning',
+    remedy: 'Merge or close the pull request, and delete its branch; Tallyman begins a new one with the next update.',
+  },
   Internal: { disposition: 'retry', remedy: 'Report this as a bug of Tallyman, with the log lines around it.' },
 } as const satisfies Record<string, CatalogueEntry>;
 

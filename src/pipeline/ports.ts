@@ -141,7 +141,7 @@ export interface PullRequest {
   /** Where people read it. */
   readonly url: string;
   readonly headBranch: string;
-  /** Tip of the head branch as the forge knows it, of one that is over as it was then; 40 hexadecimal digits. */
+  /** Tip of the head branch as the forge knows it, of one that is over as it was then: 40 hexadecimal digits; empty where it does not know. */
   readonly headCommit: string;
   readonly baseBranch: string;
   /** `closed`: without a merge. */
