@@ -5,8 +5,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { OpenSession, RepoSession } from './cli/session.ts';
 import { defaultStateDir } from './config/load-config.ts';
 import { findProxy } from './config/proxy.ts';
-import { createCertificateReader, readCertificates, readSecret } from './config/read-secret.ts';
+import { createCertificateReader, readCertificates, readSecret, readSigningKey } from './config/read-secret.ts';
 import type { Config, CredentialSourceName, RegistryConfig, RepoConfig } from './config/schema.ts';
+import { createCommitSigner, type SignCommit } from './git/sign-commit.ts';
 import { createWorkFiles, hasWorkFiles } from './git/work-files.ts';
 import { createYamlRepo } from './git/yaml-repo.ts';
 import { checkRepo } from './pipeline/check-repo.ts';
@@ -26,10 +27,15 @@ import type { RegistryEvent } from './registry/registry-event.ts';
 /** Makes the adapters that the configuration asks for. Nothing is contacted yet. */
 export const openSession: OpenSession = (config, log) => {
   const registry = openRegistry(config, log);
-  const opened = config.repos.map((repo) => openRepo(repo, { config, registry, log }));
+  const { signing } = config.commit;
+  const sign = signing && createCommitSigner(signing.format, () => readSigningKey(signing, process.env));
+  const opened = config.repos.map((repo) => openRepo(repo, { config, registry, sign, log }));
   return {
     repos: opened.map(({ session }) => session),
     poller: openPoller(config, registry),
+    async tryToSign() {
+      await sign?.(Buffer.alloc(0), { whenMs: systemClock.nowMs() });
+    },
     async close() {
       await Promise.all([registry.close(), ...opened.map(({ close }) => close())]);
     },
@@ -108,7 +114,7 @@ function openPoller(config: Config, registry: Registry): ImagePoller {
 
 function openRepo(
   repo: RepoConfig,
-  { config, registry, log }: { config: Config; registry: Registry; log: Log },
+  { config, registry, sign, log }: { config: Config; registry: Registry; sign: SignCommit | undefined; log: Log },
 ): { session: RepoSession; close(): Promise<void> } {
   const { credentials, path } = repo;
   const yamlRepo = createYamlRepo({
@@ -118,6 +124,7 @@ function openRepo(
     credential: credentials && (async () => readSecret(credentials, process.env)),
     ca: readCertificates(repo.caFile),
     timeoutMs: config.timeoutSeconds * 1000,
+    sign,
     log: (message, fields) => log.debug(fields, message),
   });
   const context = {

@@ -1,11 +1,16 @@
-import { isError, toProblem } from '../error/problem.ts';
+import { formatProblem, isError, toProblem } from '../error/problem.ts';
 import { runPass } from '../pipeline/run-pass.ts';
 import { createProblemTeller, tellReport, watchRepo } from '../pipeline/watch-repo.ts';
-import { type CommonFlags, exitCodes, type OpenSession, withSession } from './session.ts';
+import { type CommonFlags, exitCodes, fail, type OpenSession, withSession } from './session.ts';
 
 /** `tallyman run`: passes until stopped; with `--once` one over each Yaml repo, and the exit code says what happened. */
 export function runCommand(flags: CommonFlags & { once?: boolean }, open: OpenSession): Promise<number> {
   return withSession(flags, open, async ({ session, config, log, signal }) => {
+    try {
+      await session.tryToSign();
+    } catch (error) {
+      return fail([formatProblem(toProblem(error))]);
+    }
     if (flags.once === true) {
       const codes = [];
       for (const { context } of session.repos) codes.push(await runOnce(context, { log, signal }));

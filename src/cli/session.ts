@@ -22,6 +22,8 @@ export interface Session {
   readonly repos: readonly RepoSession[];
   /** Looks at image repositories for all Yaml repos; for passes that follow each other. */
   readonly poller: ImagePoller;
+  /** Tries the signing key, if one is configured; throws `ConfigInvalid`. */
+  tryToSign(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -94,7 +96,8 @@ function withRepo(config: Config, { repo, branch }: CommonFlags): Config {
   return { ...config, repos: [{ paths: ['.'], ...known, ...place, ...(branch !== undefined && { branch }) }] };
 }
 
-function fail(lines: readonly string[]): number {
+/** The lines on standard error, and the exit code of a wrong use or configuration. */
+export function fail(lines: readonly string[]): number {
   process.stderr.write(`${lines.join('\n')}\n`);
   return exitCodes.usage;
 }

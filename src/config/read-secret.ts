@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { TallymanError } from '../error/tallyman-error.ts';
-import type { CredentialsConfig } from './schema.ts';
+import type { CredentialsConfig, SigningConfig } from './schema.ts';
 
 /** The user and the password behind a credentials setting, read anew each time so that a changed secret is used at once; throws `ConfigInvalid`. */
 export function readSecret(
@@ -17,6 +17,24 @@ export function readSecret(
     );
   }
   return { username, password };
+}
+
+/** The signing key and its passphrase, if it has one, read anew each time; throws `ConfigInvalid`. */
+export function readSigningKey(
+  { keyFile, passphraseFile, passphraseEnv }: SigningConfig,
+  env: NodeJS.ProcessEnv,
+): { file: string; text: string; passphrase: string | undefined } {
+  const text = readText(keyFile, 'signing key');
+  if (passphraseFile === undefined && passphraseEnv === undefined)
+    return { file: keyFile, text, passphrase: undefined };
+  const passphrase = passphraseFile === undefined ? env[passphraseEnv ?? ''] : readSecretFile(passphraseFile);
+  if (passphrase === undefined || passphrase === '') {
+    const source =
+      passphraseFile === undefined ? `environment variable "${passphraseEnv}"` : `file "${passphraseFile}"`;
+    const found = `${source} is empty or missing, a passphrase was wanted`;
+    throw new TallymanError('ConfigInvalid', `Cannot read the passphrase of "${keyFile}": ${found}`);
+  }
+  return { file: keyFile, text, passphrase };
 }
 
 /** The PEM text of a certificate file; undefined where none is named; throws `ConfigInvalid`. */

@@ -32,6 +32,19 @@ const urlSchema = z
     if (message !== undefined) context.addIssue({ code: 'custom', message });
   });
 
+const signingSchema = z
+  .strictObject({
+    format: z
+      .enum(['ssh', 'openpgp'])
+      .describe('ssh: a key as ssh-keygen makes it. openpgp: as gpg exports it, armored.'),
+    keyFile: z.string().min(1).describe('File with the private key; read again for each commit.'),
+    passphraseFile: z.string().min(1).optional().describe('File that holds the passphrase, if the key has one.'),
+    passphraseEnv: z.string().min(1).optional().describe('Environment variable that holds it.'),
+  })
+  .refine(({ passphraseFile, passphraseEnv }) => passphraseFile === undefined || passphraseEnv === undefined, {
+    message: 'at most one of passphraseFile and passphraseEnv',
+  });
+
 const repoSchema = z
   .strictObject({
     url: urlSchema.optional().describe('https:// or http:// address of the Git repository, without credentials.'),
@@ -124,7 +137,9 @@ export const configSchema = z
       .strictObject({
         author: z
           .strictObject({ name: z.string().min(1).max(200), email: z.string().min(1).max(200) })
-          .default({ name: 'Tallyman', email: 'tallyman@localhost' }),
+          .default({ name: 'Tallyman', email: 'tallyman@localhost' })
+          .describe('With `signing`, an identity of the key: forges show a commit as verified only then.'),
+        signing: signingSchema.optional().describe('Signs each commit; left out, commits are not signed.'),
       })
       .prefault({}),
     intervalSeconds: z
@@ -169,3 +184,4 @@ export type CredentialSourceName = Config['credentialSources'][number];
 export type RepoConfig = Config['repos'][number];
 export type RegistryConfig = Config['registries'][number];
 export type CredentialsConfig = z.infer<typeof credentialsSchema>;
+export type SigningConfig = z.infer<typeof signingSchema>;

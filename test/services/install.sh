@@ -8,6 +8,8 @@ wanted='
 docker-registry everywhere docker-registry
 git everywhere git
 sshd everywhere openssh-server
+ssh-keygen everywhere openssh-client
+gpg everywhere gnupg
 cc everywhere gcc libc6-dev
 update-ca-certificates debian ca-certificates
 '
