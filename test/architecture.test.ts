@@ -15,6 +15,7 @@ const pureFolders = [
   'select',
   'target',
   'edit',
+  'propose',
   'webhook',
 ];
 const purePackages = ['yaml', 'semver', 'zod', 're2js'];

@@ -1,0 +1,47 @@
+/** A person wins: a pull request that was closed without a merge holds its versions. */
+import type { Policy } from '../policy/policy.ts';
+import type { Selection } from '../select/selection.ts';
+import { createTagReader } from '../select/tag-reader.ts';
+
+/** A version that a person did not want. */
+export interface ClosedVersion {
+  readonly policy: string;
+  /** `1.5.0`, `1.5.0@sha256:…` or a digest alone. */
+  readonly version: string;
+  /** Of the pull request. */
+  readonly url: string;
+}
+
+/**
+ * The selection as closed pull requests leave it: held where its version is one of theirs, or not above one by the policy's
+ * order. A digest has no order: only that very digest is held.
+ */
+export function holdClosed(policy: Policy, selection: Selection, closed: readonly ClosedVersion[]): Selection {
+  const by = closed.find((version) => version.policy === policy.key && isHeld(policy, selection, version.version));
+  if (by === undefined) return selection;
+  const reason = `${selection.tag}: ${by.version} was closed by a person without a merge, ${by.url}`;
+  const tags = selection.tags.map((verdict) =>
+    verdict.verdict === 'selected' ? { ...verdict, verdict: 'held' as const, reason } : verdict,
+  );
+  return { ...selection, kind: 'held', tag: undefined, digest: undefined, reason, tags };
+}
+
+function isHeld(policy: Policy, { kind, tag, digest }: Selection, version: string): boolean {
+  if (tag === undefined) return false;
+  const held = splitVersion(version);
+  const isSameDigest = digest !== undefined && digest === held.digest;
+  // What is current may still get its digest written beside it.
+  if (kind !== 'update') return isSameDigest && tag === held.tag;
+  if (isSameDigest) return true;
+  if (policy.select.kind === 'digest' || held.tag === undefined) return false;
+  if (tag === held.tag) return digest === undefined || held.digest === undefined;
+  const { order, read } = createTagReader(policy);
+  const [next, floor] = [read(tag, undefined), read(held.tag, undefined)];
+  return next !== undefined && floor !== undefined && order.compare(next, floor) < 0;
+}
+
+function splitVersion(text: string): { tag: string | undefined; digest: string | undefined } {
+  if (/^sha(?:256|384|512):/.test(text)) return { tag: undefined, digest: text };
+  const [tag, digest] = text.split('@', 2);
+  return { tag, digest };
+}

@@ -1,0 +1,89 @@
+/** What a pull request says: every change for people, and the lines that are Tallyman's memory for squash merges. */
+
+/** One change as the pull request lists it. Texts may be anybody's. */
+export interface ListedChange {
+  readonly policy: string;
+  /** Undefined where there was no version. */
+  readonly from: string | undefined;
+  readonly to: string;
+  readonly files: readonly string[];
+  /** Where the image's publisher says it comes from. */
+  readonly source: string | undefined;
+}
+
+/** GitLab and Gitea take 255 characters, GitHub 256. */
+const maxTitleChars = 250;
+/** GitHub takes 65,536. */
+const maxBodyChars = 60_000;
+const maxListed = 200;
+
+/** Stands in a body that has no room for all of its lines: the rest is in the commit alone. */
+const cutLine = 'More changes are in the commit.';
+
+/** Whether the commit's message has more lines than the body. */
+export function isCut(body: string): boolean {
+  return body.includes(cutLine);
+}
+
+/**
+ * Title and body for a commit's message (subject, paragraphs, trailers). Whatever others wrote stands in code spans, in which
+ * no forge finds markup, links, or people to be told.
+ */
+export function formatPullRequest(message: string, changes: readonly ListedChange[]): { title: string; body: string } {
+  const [subject = ''] = message.split('\n', 1);
+  const trailers = (message.trimEnd().split('\n\n').at(-1) ?? '').split('\n');
+  const list = changes.slice(0, maxListed).map(formatLine);
+  const intro = 'Merging this writes the versions below; closing it keeps them from being proposed again.';
+  const head = [intro, list.join('\n')];
+  const roomChars = maxBodyChars - head.join('\n\n').length;
+  const fitting = takeFitting(trailers, roomChars);
+  const isWhole = changes.length <= maxListed && fitting.length === trailers.length;
+  const fence = `\`\`\`text\n${fitting.join('\n')}\n\`\`\``;
+  const body = [...head, ...(isWhole ? [] : [cutLine]), fence].join('\n\n');
+  return { title: subject.length > maxTitleChars ? `${subject.slice(0, maxTitleChars - 1)}…` : subject, body };
+}
+
+function formatLine({ policy, from, to, files, source }: ListedChange): string {
+  const version = from === undefined ? formatCode(to) : `${formatCode(from)} → ${formatCode(to)}`;
+  const [file = ''] = files;
+  const where = files.length === 1 ? formatCode(file) : `${files.length} files`;
+  const origin = source === undefined ? '' : `, source ${formatCode(source)}`;
+  return `- ${formatCode(policy)}: ${version} in ${where}${origin}`;
+}
+
+/**
+ * The text as a code span of Markdown. Source: CommonMark, "Code spans": it ends at as many backticks as it began with.
+ *
+ * @example
+ * formatCode('a `b` @all') // '`` a `b` @all ``'
+ */
+export function formatCode(text: string): string {
+  const line = text.replace(/\s+/g, ' ').slice(0, 300);
+  const longest = Math.max(0, ...[...line.matchAll(/`+/g)].map(([run]) => run.length));
+  if (longest === 0) return `\`${line}\``;
+  const fence = '`'.repeat(longest + 1);
+  return `${fence} ${line} ${fence}`;
+}
+
+/** The last line, the plan's id, is always among them. */
+function takeFitting(lines: readonly string[], maxChars: number): readonly string[] {
+  const last = lines.at(-1) ?? '';
+  let left = maxChars - last.length;
+  const fitting = lines.slice(0, -1).filter((line) => {
+    left -= line.length + 1;
+    return left >= 0;
+  });
+  return [...fitting, last];
+}
+
+const overLine = 'Tallyman-Closed: obsolete';
+
+/** The body of a pull request that is closed because nothing of it is wanted any more. */
+export function markOver(body: string): string {
+  return isOver(body) ? body : `${body.trimEnd()}\n\n\`\`\`text\n${overLine}\n\`\`\`\n`;
+}
+
+/** Whether Tallyman closed it: that holds no version. */
+export function isOver(body: string): boolean {
+  return body.split(/\r?\n/).includes(overLine);
+}
