@@ -1,5 +1,5 @@
 /** Looks at image repositories for all Yaml repos of the process: each once in an interval, however many ask. */
-import { formatCanonical } from '../image/reference.ts';
+import { formatCanonical, type ImageRepository } from '../image/reference.ts';
 import type { Answer } from './answer.ts';
 import { createKeptListings, type TagQuestion } from './kept-listings.ts';
 import { limitTime } from './limit-time.ts';
@@ -14,6 +14,8 @@ export interface ImagePoller {
   recall(question: TagQuestion): Answer<PackedListing> | undefined;
   /** The same, and asks where it is time. With `unreachable` the registry is not asked: that is what the look failed with. */
   look(question: TagQuestion, options: LookOptions): Promise<Answer<PackedListing>>;
+  /** Something new is said to be in the repositories concerned: the next look at each asks the registry. How many of them were ever asked for. */
+  expect(concerns: (repository: ImageRepository) => boolean): number;
 }
 
 interface LookOptions {
@@ -44,14 +46,15 @@ export function createImagePoller(registry: Pick<Registry, 'listTags'>, options:
   };
   return {
     recall: kept.recall,
+    expect: kept.expect,
     async look(question, { signal, unreachable }) {
       const known = kept.recall(question);
       if (known !== undefined) return known;
-      if (unreachable !== undefined) return kept.learn(question, { error: unreachable });
       const asked = kept.widen(question);
-      return await share(`${formatCanonical(asked.repository)} ${asked.pushTimes}`, signal, async (shared) =>
-        kept.learn(asked, await ask(asked, shared)),
-      );
+      if (unreachable !== undefined) return kept.learn({ ...asked, ...question }, { error: unreachable });
+      // Who expects something new joins no look that began before.
+      const name = `${formatCanonical(asked.repository)} ${asked.pushTimes} ${asked.expectations}`;
+      return await share(name, signal, async (shared) => kept.learn(asked, await ask(asked, shared)));
     },
   };
 }

@@ -3,18 +3,24 @@ import { catalogue } from '../error/catalogue.ts';
 import { type Problem, toProblem } from '../error/problem.ts';
 import type { Log } from './ports.ts';
 import { type PassContext, type PassReport, runPass } from './run-pass.ts';
+import { createWake, type Wake } from './wake.ts';
 
 export interface WatchOptions {
   /** Between the end of one pass and the start of the next; each varies by a tenth. */
   readonly intervalMs: number;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Ends the pause between two passes. */
+  readonly wake?: Wake;
+  /** Called after each pass, also after one that failed. */
+  readonly onPass?: () => void;
 }
 
 const maxBackoffMs = 15 * 60_000;
 
 /** Resolves once the signal aborts; a pass that fails is told and tried again, later each time. */
-export async function watchRepo(context: PassContext, { intervalMs, log, signal }: WatchOptions): Promise<void> {
+export async function watchRepo(context: PassContext, options: WatchOptions): Promise<void> {
+  const { intervalMs, log, signal, wake = createWake() } = options;
   const teller = createProblemTeller(log);
   const passTeller = createProblemTeller(log);
   let failures = 0;
@@ -28,19 +34,22 @@ export async function watchRepo(context: PassContext, { intervalMs, log, signal 
       failures += 1;
       passTeller.tell([toProblem(error)]);
     }
+    options.onPass?.();
     const pauseMs = Math.min(intervalMs * 2 ** Math.min(failures, 10), Math.max(intervalMs, maxBackoffMs));
-    await context.clock.sleep(pauseMs * (0.9 + 0.2 * context.clock.random()), { signal });
+    await wake.pause(pauseMs * (0.9 + 0.2 * context.clock.random()), { clock: context.clock, signal });
   }
 }
 
 /** One line for each commit and each selection worth one; problems as they come and go. */
 export function tellReport(report: PassReport, log: Log, teller: ProblemTeller): void {
-  const { commit, updates, snapshot, policyCount, tries } = report;
-  for (const update of commit === undefined ? [] : updates) {
-    log.info(
-      { code: 'ImageUpdated', commit, ...update },
-      `${update.policy}: ${update.from ?? 'no version'} → ${update.to}`,
-    );
+  const { commit, commits, updates, snapshot, policyCount, tries } = report;
+  for (const made of commits) {
+    for (const update of made.updates) {
+      log.info(
+        { code: 'ImageUpdated', commit: made.commit, ...update },
+        `${update.policy}: ${update.from ?? 'no version'} → ${update.to}`,
+      );
+    }
   }
   log.debug({ commit: commit ?? snapshot.commit, policies: policyCount, updates: updates.length, tries }, 'pass done');
   teller.tell(report.problems);

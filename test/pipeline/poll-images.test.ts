@@ -180,3 +180,57 @@ describe('createImagePoller with push times', () => {
     }
   });
 });
+
+describe('createImagePoller where something new is expected', () => {
+  const ofWeb = ({ path }: { path: string }) => path === web.path;
+
+  it('asks at the next look, once, also after failures', async () => {
+    let fails = false;
+    const { poller, asked } = openPoller(() =>
+      fails ? Promise.reject(unavailable) : Promise.resolve(listingOf('1.0.0')),
+    );
+    assert.equal(poller.expect(ofWeb), 0);
+    for (fails of [false, true, true]) {
+      const before = asked.length;
+      await poller.look(plain, { signal });
+      await poller.look(plain, { signal });
+      assert.equal(asked.length, before + 1);
+      assert.equal(poller.expect(ofWeb), 1);
+    }
+    assert.equal(
+      poller.expect(() => false),
+      0,
+    );
+  });
+
+  it('takes no answer to an earlier question for the new one', async () => {
+    const answers: ((...tags: string[]) => void)[] = [];
+    const { poller, asked } = openPoller(
+      () => new Promise((resolve) => answers.push((...tags) => resolve(listingOf(...tags)))),
+    );
+    const early = poller.look(plain, { signal });
+    poller.expect(ofWeb);
+    const late = poller.look(plain, { signal });
+    assert.equal(asked.length, 2);
+    answers[1]?.('1.0.0', '1.1.0');
+    assert.deepEqual(tagsOf(await late), ['1.0.0', '1.1.0']);
+    answers[0]?.('1.0.0');
+    await early;
+    assert.deepEqual(tagsOf(poller.recall(plain)), ['1.0.0', '1.1.0'], 'what was asked later stays');
+  });
+
+  it('asks again after a look that began too early', async () => {
+    let answer: (() => void) | undefined;
+    const { poller } = openPoller(
+      () =>
+        new Promise((resolve) => {
+          answer = () => resolve(listingOf('1.0.0'));
+        }),
+    );
+    const early = poller.look(plain, { signal });
+    poller.expect(ofWeb);
+    answer?.();
+    assert.deepEqual(tagsOf(await early), ['1.0.0']);
+    assert.equal(poller.recall(plain), undefined);
+  });
+});

@@ -4,7 +4,10 @@ import { createProblem } from '../../src/error/problem.ts';
 import { TallymanError } from '../../src/error/tallyman-error.ts';
 import type { Clock, Log } from '../../src/pipeline/ports.ts';
 import { createRepoMemory } from '../../src/pipeline/repo-memory.ts';
+import { createWake } from '../../src/pipeline/wake.ts';
 import { createProblemTeller, watchRepo } from '../../src/pipeline/watch-repo.ts';
+import { fakeRegistry } from './fake-registry.ts';
+import { fakeYamlRepo, passOver } from './fake-yaml-repo.ts';
 
 function recordingLog(): { log: Log; lines: string[] } {
   const lines: string[] = [];
@@ -77,5 +80,31 @@ describe('watchRepo', () => {
     await watchRepo(context, { intervalMs: 1000, log, signal: abort.signal });
     assert.deepEqual(waits, [2000, 4000, 8000, 1000]);
     assert.deepEqual(lines, ['warn Cannot reach it', 'debug pass done', 'info over: Cannot reach it']);
+  });
+});
+
+describe('watchRepo with a wake', () => {
+  it('makes one more pass for all that came during one, and says when a pass is over', async () => {
+    const abort = new AbortController();
+    const wake = createWake();
+    const did: string[] = [];
+    const clock: Clock = {
+      nowMs: () => 0,
+      random: () => 0.5,
+      async sleep() {
+        did.push('sleep');
+        abort.abort();
+      },
+    };
+    const repo = fakeYamlRepo({});
+    const fetch = (options: { signal: AbortSignal }) => {
+      did.push('fetch');
+      if (did.length === 1) for (let times = 0; times < 3; times += 1) wake.wake();
+      return repo.fetch(options);
+    };
+    const context = { ...passOver({ ...repo, fetch }, fakeRegistry()), clock };
+    const { log } = recordingLog();
+    await watchRepo(context, { intervalMs: 1000, log, signal: abort.signal, wake, onPass: () => did.push('over') });
+    assert.deepEqual(did, ['fetch', 'over', 'fetch', 'over', 'sleep']);
   });
 });
