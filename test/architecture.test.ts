@@ -15,13 +15,13 @@ const pureFolders = [
   'select',
   'target',
   'edit',
+  'hold',
   'propose',
   'webhook',
 ];
 const purePackages = ['yaml', 'semver', 'zod', 're2js'];
 /** Replacing a library touches one folder; where two are listed, both speak HTTP. */
 const packageFolders: Record<string, readonly string[]> = {
-  'isomorphic-git': ['git'],
   openpgp: ['git'],
   undici: ['registry', 'git', 'forge'],
   ssh2: ['git'],

@@ -58,6 +58,15 @@ export function parseCommitTree(body: Buffer): string {
   return match[1];
 }
 
+/** The parents' ids of a commit's body, in its order. */
+export function parseParents(body: Buffer): string[] {
+  const parents: string[] = [];
+  // `tree <id>` first, then one line of the same shape for each parent.
+  for (let at = 46; body.toString('latin1', at, at + 7) === 'parent '; at += 48)
+    parents.push(body.toString('latin1', at + 7, at + 47));
+  return parents;
+}
+
 /** Where objects come from: a store's `find`. */
 export type FindObject = (oid: string, maxBytes: number) => Found | undefined;
 

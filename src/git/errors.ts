@@ -58,6 +58,26 @@ export function unreadable(what: string, found: string, cause?: unknown): Tallym
   });
 }
 
+/** What a server does not give although it was asked for by its id. */
+const refusals = new WeakSet<object>();
+
+/** Whether the server said that it has no such object, or shows it to nobody. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof TallymanError && refusals.has(error);
+}
+
+/** The failure of a download that the server declined in words. */
+export function fetchRefused(url: string, words: string): TallymanError {
+  const refused = /not our ref|not valid|no such|not found|unknown object|missing object|unadvertised/i.test(words);
+  const message = `Cannot fetch Yaml repo "${url}": the server said "${quoteServer(words)}"`;
+  if (!refused) return new TallymanError('RepoUnavailable', message);
+  const error = new TallymanError('RepoInvalid', message, {
+    remedy: 'Let the Git server give what is no branch tip: `uploadpack.allowReachableSHA1InWant`.',
+  });
+  refusals.add(error);
+  return error;
+}
+
 export function missingObject(oid: string): TallymanError {
   const remedy = 'Use a complete clone (no --filter), and run `git fsck` in it.';
   const message = `Cannot read object "${oid}": it is not there, a complete clone was wanted`;
@@ -133,14 +153,6 @@ export function fromNetwork(cause: unknown, url: string): TallymanError {
   const code = findCode(cause);
   const words = (code !== undefined && networkWords[code]) || `the connection failed (${code ?? 'no reason given'})`;
   return repoUnavailable(`Cannot reach Yaml repo "${url}": ${words}, an answer was wanted`, cause);
-}
-
-/** The failure of the Git library while it downloads; its own words and advice are never shown. */
-export function fromLibrary(cause: unknown, url: string): TallymanError {
-  if (cause instanceof TallymanError) return cause;
-  const code = findCode(cause);
-  if (code === 'ENOSPC' || code === 'EACCES' || code === 'EROFS') return fromFileSystem(cause, 'the kept clone');
-  return repoUnavailable(`Cannot fetch Yaml repo "${url}": its answer could not be read (${code ?? 'Error'})`, cause);
 }
 
 /** The failure of a file operation on a repository; `object` is what was being written or read. */

@@ -1,6 +1,8 @@
 /** Writes objects into a git directory: each file is there whole or not at all. */
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { formatLoose, type NewObject } from './object.ts';
 import { looseFile } from './object-store.ts';
@@ -30,6 +32,34 @@ export function writePack(objectsDir: string, { pack, index, checksum }: Formatt
   // The index last: a pack without one is not seen. `tmp_` files are git's to clear away after a crash.
   writeWhole(`${stem}.pack`, pack, { mode: 0o444, temporaryName: `tmp_pack_${randomUUID()}`, flush: true });
   writeWhole(`${stem}.idx`, index, { mode: 0o444, temporaryName: `tmp_idx_${randomUUID()}`, flush: true });
+}
+
+/**
+ * As `writePack`, without holding up the event loop. A `promisor` pack may name objects that are not there. Source: git's
+ * "partial-clone".
+ */
+export async function storePack(
+  objectsDir: string,
+  { pack, index, checksum }: FormattedPack,
+  { promisor }: { promisor: boolean },
+): Promise<void> {
+  const folder = join(objectsDir, 'pack');
+  const name = `pack-${checksum}`;
+  const parts: [string, Buffer][] = [
+    ['pack', pack],
+    ...(promisor ? [['promisor', Buffer.alloc(0)] as [string, Buffer]] : []),
+    ['idx', index],
+  ];
+  for (const [kind, bytes] of parts) {
+    const temporary = join(folder, `tmp_${kind}_${randomUUID()}`);
+    try {
+      await writeFile(temporary, bytes, { mode: 0o444, flag: 'wx', flush: true });
+      await rename(temporary, join(folder, `${name}.${kind}`));
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
 }
 
 interface WriteOptions {

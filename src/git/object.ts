@@ -1,6 +1,6 @@
 /** Git objects in memory: their names and their loose form. */
 import { createHash } from 'node:crypto';
-import { deflateSync, inflateSync } from 'node:zlib';
+import { deflateSync, type Inflate, inflateSync } from 'node:zlib';
 import { damaged } from './errors.ts';
 
 export type ObjectType = 'commit' | 'tree' | 'blob' | 'tag';
@@ -29,15 +29,19 @@ function isObjectType(text: string | undefined): text is ObjectType {
 }
 
 /**
- * The object with its id: SHA-1 over `<type> <size>\0<body>`. Source: git's "gitformat-loose" and "git-hash-object".
+ * The object with its id.
  *
  * @example
  * createObject('blob', Buffer.from('hello\n')).oid // 'ce013625030ba8dba906f756967f9e9ca394464a'
  */
 export function createObject(type: ObjectType, body: Uint8Array): NewObject {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  const oid = createHash('sha1').update(`${type} ${bytes.length}\0`).update(bytes).digest('hex');
-  return { oid, type, body: bytes };
+  return { oid: hashObject(type, bytes), type, body: bytes };
+}
+
+/** The object's id: SHA-1 over `<type> <size>\0<body>`. Source: git's "git-hash-object". */
+export function hashObject(type: ObjectType, body: Buffer): string {
+  return createHash('sha1').update(`${type} ${body.length}\0`).update(body).digest('hex');
 }
 
 /** The bytes of the object's loose file, compressed. Source: git's "gitformat-loose". */
@@ -80,4 +84,24 @@ export function inflate(bytes: Buffer, maxBytes: number, partial = false): Buffe
 function inflateStart(bytes: Buffer): Buffer {
   // Z_SYNC_FLUSH lets a cut-off stream end without an error; 64 compressed bytes always hold the header.
   return inflateSync(bytes.subarray(0, 64), { finishFlush: 2, maxOutputLength: 1024 * 1024 });
+}
+
+/** What Node gives for the option `info`. */
+type InflatedWithEngine = { readonly buffer: Buffer; readonly engine: Inflate };
+
+/**
+ * The zlib stream that `bytes` begin with, which holds `sizeBytes` bytes, and how long it is itself; throws `RepoInvalid`
+ * where it holds more or less.
+ */
+export function inflateStartOf(bytes: Buffer, sizeBytes: number): { body: Buffer; packedBytes: number } {
+  let result: InflatedWithEngine;
+  try {
+    const chunkSize = Math.min(Math.max(64, sizeBytes + 1), 64 * 1024);
+    const options = { maxOutputLength: Math.max(1, sizeBytes), chunkSize, info: true };
+    result = inflateSync(bytes, options) as unknown as InflatedWithEngine;
+  } catch (cause) {
+    throw damaged('an object', 'it is larger than it says, or its compressed bytes do not read', cause);
+  }
+  if (result.buffer.length !== sizeBytes) throw damaged('an object', 'it is smaller than it says');
+  return { body: result.buffer, packedBytes: result.engine.bytesWritten };
 }

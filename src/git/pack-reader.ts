@@ -3,6 +3,7 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
 import { applyDelta, deltaResultBytes } from './delta.ts';
 import { damaged } from './errors.ts';
 import { type Found, type GitObject, inflate, maxMetadataBytes, type ObjectType } from './object.ts';
+import { createObjectCache, type ObjectCache } from './object-cache.ts';
 import { type PackIndex, parsePackIndex } from './pack-index.ts';
 
 export interface PackReader {
@@ -15,7 +16,8 @@ export interface PackReader {
 /** A base of a delta that is in no part of this pack. */
 export type FindBase = (oid: string) => GitObject | undefined;
 
-interface Entry {
+/** One object as the pack has it: its header, and what follows. */
+export interface Entry {
   readonly type: ObjectType | 'delta';
   readonly sizeBytes: number;
   readonly base: { readonly offset: number } | { readonly oid: string } | undefined;
@@ -31,7 +33,7 @@ const types: Readonly<Record<number, ObjectType | 'delta'>> = {
   7: 'delta',
 };
 /** git writes chains of at most 4,095 deltas. */
-const maxChain = 4095;
+export const maxChain = 4095;
 /** Read at once when objects are read in the order of their offsets: fewer system calls than objects. */
 const windowBytes = 256 * 1024;
 /** Objects kept for the deltas that build on them. */
@@ -43,7 +45,7 @@ export function openPack(stem: string, findBase: FindBase): PackReader {
   const fd = openSync(`${stem}.pack`, 'r');
   const packBytes = fstatSync(fd).size;
   const readSpan = createSpanReader(fd);
-  const cache = createBoundedCache();
+  const cache = createObjectCache(maxCachedBytes);
   try {
     const trailer = packBytes < 32 ? '' : readSpan(packBytes - 20, packBytes).toString('hex');
     if (trailer !== index.packChecksum) throw damaged('a pack', 'it is cut off or belongs to another index');
@@ -64,7 +66,7 @@ interface Source {
   readonly readEntry: (offset: number) => Entry;
   readonly findByOid: (oid: string) => number | undefined;
   readonly findBase: FindBase;
-  readonly cache: BoundedCache;
+  readonly cache: ObjectCache;
 }
 
 interface Delta {
@@ -126,8 +128,8 @@ function oversized(entry: Entry, asked: boolean): Found {
   return { type: entry.type, oversizedBytes: entry.sizeBytes };
 }
 
-/** The header of a packed object, and the compressed bytes behind it. */
-function parseEntry(span: Buffer, offset: number): Entry {
+/** The header of the packed object at `offset` of its pack, and the compressed bytes behind it. */
+export function parseEntry(span: Buffer, offset: number): Entry {
   let at = 0;
   let byte = span[at++] ?? 0;
   const number = (byte >> 4) & 7;
@@ -170,29 +172,5 @@ function createSpanReader(fd: number): (start: number, end: number) => Buffer {
       windowAt = start;
     }
     return window.subarray(start - windowAt, end - windowAt);
-  };
-}
-
-interface BoundedCache {
-  get(offset: number): GitObject | undefined;
-  set(offset: number, object: GitObject): void;
-}
-
-/** Objects by offset; the oldest go when the bodies grow above the limit. */
-function createBoundedCache(): BoundedCache {
-  const objects = new Map<number, GitObject>();
-  let bytes = 0;
-  return {
-    get: (offset) => objects.get(offset),
-    set(offset, object) {
-      if (objects.has(offset) || object.body.length > maxCachedBytes / 4) return;
-      objects.set(offset, object);
-      bytes += object.body.length;
-      for (const [oldest, old] of objects) {
-        if (bytes <= maxCachedBytes) return;
-        objects.delete(oldest);
-        bytes -= old.body.length;
-      }
-    },
   };
 }

@@ -20,19 +20,38 @@ export function encodePacket(text: string): Buffer {
   return Buffer.concat([Buffer.from((payload.length + 4).toString(16).padStart(4, '0'), 'latin1'), payload]);
 }
 
+/** Packets one after the other. */
+export interface PacketCursor {
+  /** The next packet, undefined at the end; throws `RepoUnavailable` where the bytes are cut off or no packets. */
+  next(): Packet | undefined;
+  /** What follows the packets read so far. */
+  rest(): Buffer;
+}
+
+/** Reads the bytes from the start. */
+export function createPacketCursor(bytes: Buffer): PacketCursor {
+  let at = 0;
+  return {
+    next() {
+      if (at >= bytes.length) return undefined;
+      const digits = bytes.toString('latin1', at, at + 4);
+      const length = /^[0-9a-f]{4}$/i.test(digits) ? Number.parseInt(digits, 16) : -1;
+      if (length < 0 || length === 3 || at + length > bytes.length)
+        throw repoUnavailable("Cannot read the Git server's answer: it is cut off or no Git answer");
+      const start = at;
+      at += Math.max(4, length);
+      if (length > 3) return { kind: 'data', bytes: bytes.subarray(start + 4, at) };
+      return { kind: length === 0 ? 'flush' : length === 1 ? 'delim' : 'end' };
+    },
+    rest: () => bytes.subarray(at),
+  };
+}
+
 /** Every packet of the bytes; throws `RepoUnavailable` where they are cut off or no packets (a lost answer may be asked for again). */
 export function parsePackets(bytes: Buffer): Packet[] {
   const packets: Packet[] = [];
-  let at = 0;
-  while (at < bytes.length) {
-    const digits = bytes.toString('latin1', at, at + 4);
-    const length = /^[0-9a-f]{4}$/i.test(digits) ? Number.parseInt(digits, 16) : -1;
-    if (length < 0 || length === 3 || at + length > bytes.length)
-      throw repoUnavailable("Cannot read the Git server's answer: it is cut off or no Git answer");
-    if (length > 3) packets.push({ kind: 'data', bytes: bytes.subarray(at + 4, at + length) });
-    else packets.push({ kind: length === 0 ? 'flush' : length === 1 ? 'delim' : 'end' });
-    at += Math.max(4, length);
-  }
+  const cursor = createPacketCursor(bytes);
+  for (let packet = cursor.next(); packet !== undefined; packet = cursor.next()) packets.push(packet);
   return packets;
 }
 

@@ -13,6 +13,10 @@ export interface Tip {
 export interface RemoteRefs {
   /** The tip of the branch (absent: of the branch that HEAD names); throws `RepoInvalid` where there is none. */
   fetchTip(options: { signal: AbortSignal }): Promise<Tip>;
+  /** Every ref that begins with the prefix, with its id, as it is now. */
+  fetchRefs(prefix: string, options: { signal: AbortSignal }): Promise<Map<string, string>>;
+  /** What the server said first, the last time that it was asked. */
+  server(options: { signal: AbortSignal }): Promise<Advertisement>;
 }
 
 /** What a server says first. */
@@ -24,24 +28,46 @@ export interface Advertisement {
 
 /** Remembers that a server speaks version 2, so that each later look is one request. */
 export function createRemoteRefs(transport: GitTransport, branch: string | undefined): RemoteRefs {
-  let version2: Advertisement | undefined;
+  let known: Advertisement | undefined;
+  const advertise = async (signal: AbortSignal): Promise<Advertisement> => {
+    const bytes = await transport.advertise('git-upload-pack', { signal, version2: true });
+    known = parseAdvertisement(bytes, transport.shownUrl);
+    return known;
+  };
+  /** The refs come with the first words before version 2, and are asked for in version 2. */
+  const look = async (prefix: string, signal: AbortSignal): Promise<ListedRefs> => {
+    const server = known?.version2 ? known : await advertise(signal);
+    if (!server.version2) return { refs: server.refs, head: findHeadRef(server) };
+    const request = formatListRefs(prefix, server.capabilities);
+    try {
+      const answer = await transport.exchange('git-upload-pack', request, { signal, version2: true });
+      return parseListRefs(parsePackets(answer));
+    } catch (error) {
+      // Another server may answer under the name the next time.
+      known = undefined;
+      throw error;
+    }
+  };
   return {
     async fetchTip({ signal }) {
-      if (version2 === undefined) {
-        const bytes = await transport.advertise('git-upload-pack', { signal, version2: true });
-        const found = parseAdvertisement(bytes, transport.shownUrl);
-        if (!found.version2) return findTip(found.refs, findHeadRef(found), { branch, transport });
-        version2 = found;
-      }
-      const request = formatListRefs(branch, version2.capabilities);
-      const answer = await transport.exchange('git-upload-pack', request, { signal, version2: true });
-      const listed = parseListRefs(parsePackets(answer));
-      return findTip(listed.refs, listed.head, { branch, transport });
+      const { refs, head } = await look(branch === undefined ? 'HEAD' : formatBranchRef(branch), signal);
+      return findTip(refs, head, { branch, transport });
     },
+    async fetchRefs(prefix, { signal }) {
+      const { refs } = await look(prefix, signal);
+      return new Map([...refs].filter(([ref]) => ref.startsWith(prefix)));
+    },
+    server: async ({ signal }) => known ?? (await advertise(signal)),
   };
 }
 
-function formatListRefs(branch: string | undefined, capabilities: ReadonlySet<string>): Buffer {
+interface ListedRefs {
+  readonly refs: ReadonlyMap<string, string>;
+  /** The branch that HEAD names. */
+  readonly head: string | undefined;
+}
+
+function formatListRefs(prefix: string, capabilities: ReadonlySet<string>): Buffer {
   const withFormat = [...capabilities].some((capability) => capability.startsWith('object-format='));
   return Buffer.concat([
     encodePacket('command=ls-refs\n'),
@@ -49,13 +75,13 @@ function formatListRefs(branch: string | undefined, capabilities: ReadonlySet<st
     ...(withFormat ? [encodePacket('object-format=sha1\n')] : []),
     delimPacket,
     encodePacket('symrefs\n'),
-    encodePacket(`ref-prefix ${branch === undefined ? 'HEAD' : formatBranchRef(branch)}\n`),
+    encodePacket(`ref-prefix ${prefix}\n`),
     flushPacket,
   ]);
 }
 
 /** Lines `<oid> <ref>[ symref-target:<ref>]`. */
-function parseListRefs(packets: readonly Packet[]): { refs: Map<string, string>; head: string | undefined } {
+function parseListRefs(packets: readonly Packet[]): ListedRefs {
   const refs = new Map<string, string>();
   let head: string | undefined;
   for (const packet of packets) {

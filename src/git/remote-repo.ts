@@ -39,8 +39,9 @@ export function createRemoteRepo(options: RemoteRepoOptions): ClosableYamlRepo {
     .update(`${transport.shownUrl}\n${branch ?? ''}`)
     .digest('hex')
     .slice(0, 32);
-  const clone = createKeptClone(join(options.stateDir, key), transport);
-  const remote: Remote = { transport, refs: createRemoteRefs(transport, branch), clone, sign: options.sign, log };
+  const refs = createRemoteRefs(transport, branch);
+  const clone = createKeptClone(join(options.stateDir, key), { transport, server: refs.server });
+  const remote: Remote = { transport, refs, clone, sign: options.sign, log };
   const snapshots = createSnapshotReader();
   let tip: Tip | undefined;
   let current: Snapshot | undefined;
