@@ -140,10 +140,10 @@ export function testForge(name: string, sceneOf: () => ForgeScene): void {
 
     it('tells a token that is none, without telling it', async () => {
       const question = { baseBranch: 'main', prefix: 'tallyman/main/', closedOf: [] };
-      const failure = await sceneOf()
+      const failure: unknown = await sceneOf()
         .stranger.listPullRequests(question, { signal })
-        .then(assert.fail, (error) => error);
-      assert.ok(isFailure(/^ForgeDenied$/)(failure), String(failure));
+        .catch((error) => error);
+      assert.ok(failure instanceof TallymanError && failure.code === 'ForgeDenied', String(failure));
       for (const secret of sceneOf().secrets) assert.ok(!String(failure.stack).includes(secret));
     });
 

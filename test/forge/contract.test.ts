@@ -84,7 +84,7 @@ async function openGiteaScene(): Promise<ForgeScene> {
     const target = exists ? { branch } : { branch: 'main', new_branch: branch };
     const body = { ...target, content, message: 'Change a file' };
     const answer = await gitea.api(`${where}/contents/${randomUUID()}.txt`, { method: 'POST', body });
-    const made: { commit: { sha: string } } = await answer.json();
+    const made = (await answer.json()) as { commit: { sha: string } };
     return made.commit.sha;
   };
   return {
@@ -100,14 +100,14 @@ async function openGiteaScene(): Promise<ForgeScene> {
     },
     async comments(number) {
       const answer = await gitea.api(`${repo}/issues/${number}/comments`);
-      const found: { body: string }[] = await answer.json();
+      const found = (await answer.json()) as { body: string }[];
       return found.map(({ body }) => body);
     },
     async openFromFork(branch) {
       await commit('/repos/mallory/deploy', branch);
       const body = { title: 'Theirs', body: 'theirs', head: `mallory:${branch}`, base: 'main' };
       const answer = await gitea.api(`${repo}/pulls`, { method: 'POST', body });
-      const opened: { number: number } = await answer.json();
+      const opened = (await answer.json()) as { number: number };
       return opened.number;
     },
   };
