@@ -103,5 +103,7 @@ export interface Policy {
   /** In dialects that know nothing but markers: images are never found by structure. */
   readonly markersOnly: boolean;
   readonly suspend: boolean;
+  /** Whether versions are written to the branch itself or proposed in a pull request; absent: commit. */
+  readonly mode?: 'commit' | 'pull-request';
   readonly source: Place;
 }

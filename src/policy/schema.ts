@@ -55,6 +55,10 @@ const writeSchema = z
       .max(100)
       .default([])
       .describe('Exact places, besides those that markers or structure find.'),
+    mode: z
+      .enum(['commit', 'pull-request'])
+      .default('commit')
+      .describe('Whether the version is written to the branch itself, or proposed in a pull request.'),
   })
   .describe('Where the version is written.');
 

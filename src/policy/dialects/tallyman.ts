@@ -118,6 +118,7 @@ function toPolicy(
     targets,
     markersOnly: false,
     suspend: spec.suspend,
+    ...(spec.write.mode !== 'commit' && { mode: spec.write.mode }),
     source,
   };
   return { pieces: [policy], problems: [] };
