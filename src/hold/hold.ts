@@ -1,0 +1,73 @@
+/** What keeps a policy's versions from being written: a person. */
+import type { Policy } from '../policy/policy.ts';
+import type { Selection } from '../select/selection.ts';
+import type { TagFacts } from '../select/tag-facts.ts';
+import { createTagReader } from '../select/tag-reader.ts';
+import { parseVersionText } from './find-lost.ts';
+import type { AskedHold } from './policy-record.ts';
+
+/** A version that is not written again. */
+export interface HeldVersion {
+  /** `1.5.0`, or with its digest. */
+  readonly version: string;
+  /** Where it was lost; undefined where an earlier commit of ours says so. */
+  readonly lost?: { readonly file: string; readonly line: number | undefined; readonly place: string } | undefined;
+  /** Of ours: wrote the version, or says that it is held. */
+  readonly commit: string;
+}
+
+/** Why a policy is left alone. Plain data. */
+export interface Hold {
+  readonly policy: string;
+  /** By `tallyman hold`. */
+  readonly asked: AskedHold | undefined;
+  /** Oldest first. */
+  readonly versions: readonly HeldVersion[];
+}
+
+/** One commit carries no more of them; the oldest are dropped. */
+export const maxHeldVersions = 100;
+
+/**
+ * The selection as the hold leaves it: nothing is written where a person asked so, and of other updates only what is above
+ * every version taken away. Else the next best version would follow at once where somebody went back.
+ */
+export function holdBack(
+  policy: Policy,
+  selection: Selection,
+  { hold, facts }: { hold: Hold; facts?: ReadonlyMap<string, TagFacts> | undefined },
+): Selection {
+  if (selection.kind !== 'update') return selection;
+  const { asked, versions } = hold;
+  const { tag } = selection;
+  if (asked !== undefined) return toHeld(selection, describeAsked(asked));
+  const over = versions.find(({ version }) => tag !== undefined && !isAbove(policy, tag, { version, facts }));
+  if (over === undefined) return selection;
+  return toHeld(selection, `${tag}: not above ${over.version}, which a person took away`);
+}
+
+/** `held since 2025-03-01: until the audit is done` */
+export function describeAsked({ sinceMs, reason }: AskedHold): string {
+  const since = `held since ${new Date(sinceMs).toISOString().slice(0, 10)}`;
+  return reason === '' ? since : `${since}: ${reason}`;
+}
+
+/** A digest has no order, and neither has a tag that is no version: only those very versions are held then. */
+function isAbove(
+  policy: Policy,
+  tag: string,
+  { version, facts }: { version: string; facts: ReadonlyMap<string, TagFacts> | undefined },
+): boolean {
+  const held = parseVersionText(version).tag;
+  if (policy.select.kind === 'digest' || held === undefined || held === tag) return true;
+  const { order, read } = createTagReader(policy);
+  const [next, floor] = [read(tag, facts?.get(tag)), read(held, facts?.get(held))];
+  return next === undefined || floor === undefined || order.compare(next, floor) > 0;
+}
+
+function toHeld(selection: Selection, reason: string): Selection {
+  const tags = selection.tags.map((verdict) =>
+    verdict.verdict === 'selected' ? { ...verdict, verdict: 'held' as const, reason } : verdict,
+  );
+  return { ...selection, kind: 'held', tag: undefined, digest: undefined, reason, tags };
+}

@@ -1,0 +1,57 @@
+/** What the commits of a branch say of one policy. */
+import type { CommitMarks, UpdateMark } from './marks.ts';
+
+/** A commit that says something of policies. */
+export interface MarkedCommit {
+  readonly id: string;
+  /** Milliseconds since 1970, UTC. */
+  readonly whenMs: number;
+  readonly marks: CommitMarks;
+}
+
+/** A person asked to leave the policy alone. */
+export interface AskedHold {
+  readonly commit: string;
+  readonly sinceMs: number;
+  /** Empty where none was given. */
+  readonly reason: string;
+}
+
+/** The memory about one policy. */
+export interface PolicyRecord {
+  /** Undefined where nobody asked for a hold, or it was ended. */
+  readonly asked: AskedHold | undefined;
+  /** What our newest commit for the policy wrote. */
+  readonly written: readonly UpdateMark[];
+  /** Versions that were taken away before that commit, and not resumed since. */
+  readonly carried: readonly string[];
+  /** A place that had a written version in this commit or later, and has not now, lost it; undefined where nothing was written. */
+  readonly since: string | undefined;
+  /** Whether older commits could say nothing more. */
+  readonly settled: boolean;
+}
+
+/**
+ * What the commits, newest first, say of the policy. Our newest commit for it is as far as one has to look: it carries what
+ * was held before. A hold that a person asked for needs no further look either; after `resume`, what was lost earlier counts
+ * no more. Where `settled` is false, older commits may say more.
+ */
+export function readPolicyRecord(policy: string, commits: Iterable<MarkedCommit>): PolicyRecord {
+  let resumed: string | undefined;
+  for (const { id, whenMs, marks } of commits) {
+    if (marks.resumes.includes(policy)) resumed ??= id;
+    const asked = marks.holds.findLast((mark) => mark.policy === policy);
+    if (asked !== undefined && resumed === undefined) {
+      const { reason } = asked;
+      return { ...unknown, asked: { commit: id, sinceMs: whenMs, reason }, settled: true };
+    }
+    const written = marks.updates.filter((update) => update.policy === policy);
+    if (written.length === 0) continue;
+    const held = marks.held.filter((mark) => mark.policy === policy).map(({ version }) => version);
+    const carried = resumed === undefined ? held : [];
+    return { asked: undefined, written, carried, since: resumed ?? id, settled: true };
+  }
+  return unknown;
+}
+
+const unknown: PolicyRecord = { asked: undefined, written: [], carried: [], since: undefined, settled: false };

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { CommitMarks } from '../../src/hold/marks.ts';
+import { type MarkedCommit, readPolicyRecord } from '../../src/hold/policy-record.ts';
+
+const key = 'shop/web';
+const wrote = (to: string, held: readonly string[] = [], policy = key): Partial<CommitMarks> => ({
+  updates: [{ policy, image: 'ghcr.io/acme/web', from: '1.0.0', to }],
+  held: held.map((version) => ({ policy, version })),
+});
+const hold = (reason = '', policy = key): Partial<CommitMarks> => ({ holds: [{ policy, reason }] });
+const resume: Partial<CommitMarks> = { resumes: [key] };
+
+/** Newest first; ids count down to `c1`. */
+const commits = (...marks: readonly Partial<CommitMarks>[]): MarkedCommit[] =>
+  marks.map((some, index) => ({
+    id: `c${marks.length - index}`,
+    whenMs: marks.length - index,
+    marks: { updates: [], held: [], holds: [], resumes: [], plans: [], ...some },
+  }));
+
+describe('readPolicyRecord', () => {
+  interface Expected {
+    readonly asked?: string;
+    readonly written?: readonly string[];
+    readonly carried?: readonly string[];
+    readonly since?: string;
+    readonly settled: boolean;
+  }
+  const rows: Record<string, [readonly MarkedCommit[], Expected]> = {
+    'nothing where nobody wrote for it': [commits(wrote('2.0.0', [], 'shop/api')), { settled: false }],
+    'what the newest commit wrote, and no older one': [
+      commits(wrote('1.2.0', ['1.1.0']), wrote('1.1.0', ['0.9.0'])),
+      { written: ['1.2.0'], carried: ['1.1.0'], since: 'c2', settled: true },
+    ],
+    'also behind commits for others': [
+      commits(wrote('2.0.0', ['1.9.0'], 'shop/api'), hold('', 'shop/db'), wrote('1.1.0')),
+      { written: ['1.1.0'], since: 'c1', settled: true },
+    ],
+    'a hold, without looking further': [commits(hold('audit'), wrote('1.1.0')), { asked: 'c2 audit', settled: true }],
+    'the newest of two holds': [commits(hold('b'), hold('a')), { asked: 'c2 b', settled: true }],
+    'a hold that was ended, with what counts from its end on': [
+      commits(resume, hold(), wrote('1.1.0', ['1.0.5'])),
+      { written: ['1.1.0'], since: 'c3', settled: true },
+    ],
+    'a hold that began again': [commits(hold(), resume, hold(), wrote('1.1.0')), { asked: 'c4', settled: true }],
+    'the newest end of several': [
+      commits(resume, resume, wrote('1.1.0')),
+      { written: ['1.1.0'], since: 'c3', settled: true },
+    ],
+    'what was written after the end': [
+      commits(wrote('1.2.0'), resume, wrote('1.1.0', ['1.0.5'])),
+      { written: ['1.2.0'], since: 'c3', settled: true },
+    ],
+    'nothing yet where only an end was seen': [commits(resume), { settled: false }],
+  };
+  for (const [name, [chain, expected]] of Object.entries(rows)) {
+    it(name, () => {
+      const { asked, written, ...rest } = readPolicyRecord(key, chain);
+      const found = {
+        ...rest,
+        asked: asked && `${asked.commit} ${asked.reason}`.trim(),
+        written: written.map(({ to }) => to),
+      };
+      assert.deepEqual(found, { asked: undefined, written: [], carried: [], since: undefined, ...expected });
+    });
+  }
+});
