@@ -105,5 +105,7 @@ export interface Policy {
   readonly suspend: boolean;
   /** Whether versions are written to the branch itself or proposed in a pull request; absent: commit. */
   readonly mode?: 'commit' | 'pull-request';
+  /** Policies of one group are written in one commit of their own; absent: in that of the repository's batch. */
+  readonly group?: string;
   readonly source: Place;
 }

@@ -59,6 +59,12 @@ const writeSchema = z
       .enum(['commit', 'pull-request'])
       .default('commit')
       .describe('Whether the version is written to the branch itself, or proposed in a pull request.'),
+    group: z
+      .string()
+      .max(63)
+      .regex(dnsLabel, 'a DNS-1123 label (lower-case letters, digits and "-")')
+      .optional()
+      .describe("Policies of one group move in one commit of their own; by default in the repository's."),
   })
   .describe('Where the version is written.');
 

@@ -119,6 +119,7 @@ function toPolicy(
     markersOnly: false,
     suspend: spec.suspend,
     ...(spec.write.mode !== 'commit' && { mode: spec.write.mode }),
+    ...(spec.write.group !== undefined && { group: spec.write.group }),
     source,
   };
   return { pieces: [policy], problems: [] };
