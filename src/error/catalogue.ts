@@ -93,6 +93,11 @@ export const catalogue = {
     disposition: 'retry',
     remedy: 'Nothing to do: the branch kept moving; the next pass plans again on its new tip.',
   },
+  ImageHeld: {
+    disposition: 'stalled',
+    severity: 'warning',
+    remedy: 'Wait for a newer version, or run `tallyman resume NAMESPACE/NAME` to let the version be written again.',
+  },
   WorkTreeDirty: { disposition: 'stalled', remedy: 'Commit, stash or undo the local changes to the files named.' },
   ForgeUnavailable: {
     disposition: 'retry',
