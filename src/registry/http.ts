@@ -26,6 +26,8 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** What a POST sends; its type goes in as the header `content-type`. POST and PUT are never redirected. */
   readonly body?: string | undefined;
+  /** Tries in all; default as the limits say. */
+  readonly maxTries?: number | undefined;
   /** Counted by registries that limit pulls: a GET of a manifest. */
   readonly isPull?: boolean | undefined;
   /** What must not come back in a message besides the host's credential and `authorization`, such as what `body` holds. */
@@ -53,7 +55,8 @@ export interface HttpAnswer {
 
 export type Exchange =
   | { readonly kind: 'answered'; readonly answer: HttpAnswer }
-  | ({ readonly kind: 'failed' } & Failure);
+  /** `origin`: of the hop that failed, which a redirect may have made another than the one that was asked. */
+  | ({ readonly kind: 'failed'; readonly origin: string } & Failure);
 
 export interface HttpClient {
   /** One try. Throws only the signal's reason, where the signal ended it. */
@@ -79,13 +82,14 @@ export function createHttpClient(options: AgentOptions): HttpClient {
       const found = `no whole answer came from "${host}" within ${limits.attemptMs / 1000} s`;
       return new TallymanError('RegistryUnavailable', `Cannot ${task}: ${found}, one was wanted`);
     });
+    const at = { origin: request.url.origin };
     try {
-      const answer = await follow(request, { agents, signal: attempt.signal });
+      const answer = await follow(request, { agents, signal: attempt.signal, at });
       return { kind: 'answered', answer };
     } catch (error) {
       request.signal.throwIfAborted();
       const found: unknown = attempt.signal.aborted ? attempt.signal.reason : error;
-      return { kind: 'failed', ...translateFailure(found, { task, host }) };
+      return { kind: 'failed', ...at, ...translateFailure(found, { task, host }) };
     } finally {
       attempt.stop();
     }
@@ -99,7 +103,7 @@ export function createHttpClient(options: AgentOptions): HttpClient {
 
 async function follow(
   request: HttpRequest,
-  { agents, signal }: { agents: Agents; signal: AbortSignal },
+  { agents, signal, at }: { agents: Agents; signal: AbortSignal; at: { origin: string } },
 ): Promise<HttpAnswer> {
   let hop: Hop = { ...request, route: agents.find(request.host, request.url), signal };
   for (let hops = 0; hops <= maxHops; hops += 1) {
@@ -110,6 +114,7 @@ async function follow(
     const url = parseLocation(hop, joinLines(response.headers.location));
     const bare = url.origin === hop.url.origin ? {} : { authorization: undefined, headers: undefined };
     hop = { ...hop, ...bare, url, route: agents.find(request.host, url) };
+    at.origin = url.origin;
   }
   throw refuse(request, `"${quote(request.url.host, 80)}" redirects more than ${maxHops} times, an answer was wanted`);
 }

@@ -1,10 +1,10 @@
 /** Sends no more to a host than it bears: so many at a time, so many a second, none while it asks for rest or is down. */
 import { TallymanError } from '../error/tallyman-error.ts';
 import { createGate } from './gate.ts';
-import { failuresToOpen, freshState, type HostState, isOpen, noteOutcome } from './host-state.ts';
+import { failuresToOpen, findStart, freshState, type HostState, isOpen, noteOutcome, takeSlot } from './host-state.ts';
 import type { Exchange, HttpRequest } from './http.ts';
 import type { Limits } from './limits.ts';
-import { isSpent, type PullBudget } from './pull-budget.ts';
+import { isSpent, type PullBudget, parsePullBudget } from './pull-budget.ts';
 import { quote } from './quote.ts';
 import { raceWithSignal } from './race-with-signal.ts';
 import { rememberRecent } from './remember-recent.ts';
@@ -27,19 +27,19 @@ interface PoliteOptions {
 interface Origin {
   state: HostState;
   maxInFlight: number;
+  /** What is left of each account's pulls. */
+  readonly pulls: Map<string, PullBudget>;
   /** The one try that decides whether an origin that was down is back. */
   probe: Promise<unknown> | undefined;
 }
 
-/** Token servers and mirrors count too; beyond it the oldest starts afresh. */
+/** Token servers and mirrors count too; beyond it the one longest unused starts afresh. */
 const maxOrigins = 2000;
-/** Requests that may go out at once after a quiet time, as seconds of the rate. */
-const burstMs = 1000;
 const defaultMinPullsLeft = 10;
 
 /** Wraps the single try. What may not be sent now fails with RegistryUnavailable, without a request. */
 export function createPoliteExchange(options: PoliteOptions): SendOnce {
-  const { exchange, limits, now, random, onBudget } = options;
+  const { limits } = options;
   const origins = new Map<string, Origin>();
   const gate = createGate((key) => {
     const { state, maxInFlight } = originOf(key);
@@ -47,92 +47,133 @@ export function createPoliteExchange(options: PoliteOptions): SendOnce {
   });
 
   function originOf(key: string): Origin {
-    const known = origins.get(key);
-    if (known !== undefined) return known;
-    const origin: Origin = { state: freshState, maxInFlight: limits.maxInFlight, probe: undefined };
+    const fresh = { state: freshState, maxInFlight: limits.maxInFlight, pulls: new Map(), probe: undefined };
+    const origin = origins.get(key) ?? fresh;
     rememberRecent(origins, [key, origin], maxOrigins);
     return origin;
-  }
-
-  async function tryOnce(request: HttpRequest, origin: Origin): Promise<Exchange> {
-    try {
-      const outcome = await exchange(request);
-      note(request, origin, outcome);
-      return outcome;
-    } catch (error) {
-      // A caller whose patience is over aborts: the origin was silent for as long as that.
-      if (error instanceof TallymanError) note(request, origin, { kind: 'failed', error, transient: true });
-      throw error;
-    }
-  }
-
-  function note(request: HttpRequest, origin: Origin, outcome: Exchange): void {
-    const { maxInFlight, state } = origin;
-    origin.state = noteOutcome(state, outcome, { nowMs: now(), chance: random(), maxInFlight });
-    const { pulls } = origin.state;
-    if (pulls !== undefined && pulls !== state.pulls) onBudget(request.host.name, pulls);
-  }
-
-  async function takeTurn(request: HttpRequest, origin: Origin): Promise<Exchange> {
-    while (origin.probe !== undefined) await raceWithSignal(origin.probe, request.signal);
-    const error = findRefusal(request, origin.state, { limits, nowMs: now() });
-    if (error !== undefined) return { kind: 'failed', error, transient: false };
-    const probing = isOpen(origin.state);
-    const turn = waitTurn(request, origin, options).then(() => tryOnce(request, origin));
-    if (!probing) return turn;
-    const settled = turn.catch(() => {}).finally(() => (origin.probe = undefined));
-    origin.probe = settled;
-    return turn;
   }
 
   return (request) => {
     const key = request.url.origin;
     const origin = originOf(key);
     if (key === request.host.origin) origin.maxInFlight = request.host.settings.maxInFlight ?? limits.maxInFlight;
-    return gate.run(key, request.signal, () => takeTurn(request, origin));
+    return gate.run(key, request.signal, () => takeTurn({ ...options, request, origin }));
   };
 }
 
-/** Waits for the end of a short pause and for the next slot of the rate, if one is set. */
-async function waitTurn(request: HttpRequest, origin: Origin, { now, random, sleep }: PoliteOptions): Promise<void> {
-  const { requestsPerSecond } = request.host.settings;
-  const nowMs = now();
-  let startMs = Math.max(nowMs, origin.state.pausedUntilMs);
-  // After a pause not all at the same moment.
-  if (startMs > nowMs) startMs += 250 * random();
-  if (requestsPerSecond !== undefined && request.url.origin === request.host.origin) {
-    startMs = Math.max(startMs, origin.state.nextSlotMs);
-    const slotMs = Math.max(startMs - burstMs, origin.state.nextSlotMs) + 1000 / requestsPerSecond;
-    origin.state = { ...origin.state, nextSlotMs: slotMs };
+interface Turn extends PoliteOptions {
+  readonly request: HttpRequest;
+  readonly origin: Origin;
+}
+
+async function takeTurn(turn: Turn): Promise<Exchange> {
+  const { request, origin } = turn;
+  while (origin.probe !== undefined) await raceWithSignal(origin.probe, request.signal);
+  const error = findPauseFault(turn);
+  if (error !== undefined) return toRefusal(turn, error);
+  const isProbe = isOpen(origin.state);
+  const outcome = waitForSlot(turn).then(() => tryIfPullsAreLeft(turn));
+  if (isProbe) {
+    origin.probe = outcome
+      .catch(() => {})
+      .finally(() => {
+        origin.probe = undefined;
+      });
   }
-  if (startMs > nowMs) await sleep(startMs - nowMs, request.signal);
-  request.signal.throwIfAborted();
+  return outcome;
+}
+
+/** Waits for the end of a short pause and for a slot of the rate; a slot is taken only by a request that goes out. */
+async function waitForSlot({ request, origin, now, random, sleep }: Turn): Promise<void> {
+  const isOwn = request.url.origin === request.host.origin;
+  const rate = isOwn ? request.host.settings.requestsPerSecond : undefined;
+  for (;;) {
+    const nowMs = now();
+    const waitMs = findStart(origin.state, rate, nowMs) - nowMs;
+    if (waitMs <= 0) break;
+    // Not all at the same moment.
+    await sleep(waitMs + (rate === undefined ? 250 * random() : 0), request.signal);
+    request.signal.throwIfAborted();
+  }
+  origin.state = takeSlot(origin.state, rate, now());
+}
+
+/** Where few pulls are left, HEAD, which is not counted, tells whether that is still so and holds for this image. */
+async function tryIfPullsAreLeft(turn: Turn): Promise<Exchange> {
+  const { request } = turn;
+  if (request.isPull !== true || findSpent(turn) === undefined) return tryOnce(turn);
+  const look = await tryOnce({ ...turn, request: { ...request, method: 'HEAD', isPull: false } });
+  if (look.kind === 'failed') return look;
+  const isLimited = parsePullBudget(look.answer.headers, turn.now()) !== undefined;
+  const spent = isLimited ? findSpent(turn) : undefined;
+  return spent === undefined ? tryOnce(turn) : toRefusal(turn, describeSpent(turn, spent));
+}
+
+async function tryOnce(turn: Turn): Promise<Exchange> {
+  const { request, exchange, limits, now } = turn;
+  const startMs = now();
+  try {
+    const outcome = await exchange(request);
+    note(turn, outcome);
+    return outcome;
+  } catch (error) {
+    // A caller whose patience is over aborts. Only if this very request had waited long, the origin was silent.
+    if (error instanceof TallymanError && now() - startMs >= limits.connectMs)
+      note(turn, { kind: 'failed', error, transient: true, origin: request.url.origin });
+    throw error;
+  }
+}
+
+function note({ request, origin, now, random, onBudget }: Turn, outcome: Exchange): void {
+  const { maxInFlight } = origin;
+  const { task, url } = request;
+  const moment = { origin: url.origin, task, nowMs: now(), chance: random(), maxInFlight };
+  origin.state = noteOutcome(origin.state, outcome, moment);
+  if (outcome.kind === 'failed' || outcome.answer.url.origin !== moment.origin) return;
+  const pulls = parsePullBudget(outcome.answer.headers, moment.nowMs);
+  if (pulls === undefined) return;
+  rememberRecent(origin.pulls, [accountOf(request), pulls], maxOrigins);
+  onBudget(request.host.name, pulls);
+}
+
+/** Whose pulls are counted; empty for everybody who does not sign in. */
+function accountOf({ host: { credential } }: HttpRequest): string {
+  if (credential === undefined) return '';
+  return 'username' in credential ? (credential.username ?? '(token)') : '(token)';
+}
+
+function findSpent({ request, origin, now }: Turn): PullBudget | undefined {
+  const budget = origin.pulls.get(accountOf(request));
+  return isSpent(budget, minPullsLeft(request), now()) ? budget : undefined;
+}
+
+function minPullsLeft({ host }: HttpRequest): number {
+  return host.settings.minPullsLeft ?? defaultMinPullsLeft;
+}
+
+function describeSpent({ request }: Turn, { left, limit }: PullBudget): TallymanError {
+  const found = `"${quote(request.url.host, 80)}" says that ${left} of ${limit ?? 'its'} pulls are left`;
+  return new TallymanError(
+    'RegistryUnavailable',
+    `Cannot ${request.task}: ${found}, more than ${minPullsLeft(request)} were wanted`,
+    { remedy: `Give credentials for "${request.host.name}", wait, or lower its minPullsLeft under \`registries\`.` },
+  );
 }
 
 /** Why the request is not even sent; undefined where it may go, perhaps after a short wait. */
-function findRefusal(
-  request: HttpRequest,
-  state: HostState,
-  { limits, nowMs }: { limits: Limits; nowMs: number },
-): TallymanError | undefined {
+function findPauseFault({ request, origin: { state }, limits, now }: Turn): TallymanError | undefined {
+  const nowMs = now();
+  const waitMs = findStart(state, undefined, nowMs) - nowMs;
+  if (waitMs <= limits.maxWaitMs) return undefined;
   const host = quote(request.url.host, 80);
-  const refuse = (found: string, remedy?: string): TallymanError =>
-    new TallymanError('RegistryUnavailable', `Cannot ${request.task}: ${found}`, { remedy });
-  const waitMs = state.pausedUntilMs - nowMs;
-  if (waitMs > limits.maxWaitMs) {
-    const seconds = Math.ceil(waitMs / 1000);
-    return state.pausedBy === 'asked'
-      ? refuse(`"${host}" asks to wait ${seconds} s more, at most ${limits.maxWaitMs / 1000} s were wanted`)
-      : refuse(`"${host}" did not answer ${failuresToOpen} times in a row, it is asked again in ${seconds} s`);
-  }
-  const minPullsLeft = request.host.settings.minPullsLeft ?? defaultMinPullsLeft;
-  if (request.isPull === true && isSpent(state.pulls, minPullsLeft, nowMs)) {
-    const { left, limit } = state.pulls;
-    const found = `"${host}" says that ${left} of ${limit ?? 'its'} pulls are left, more than ${minPullsLeft} were wanted`;
-    return refuse(
-      found,
-      `Give credentials for "${request.host.name}", wait, or lower minPullsLeft of the host under \`registries\`.`,
-    );
-  }
-  return undefined;
+  const seconds = Math.ceil(waitMs / 1000);
+  const found =
+    state.pausedBy === 'asked'
+      ? `"${host}" asks to wait ${seconds} s more, at most ${limits.maxWaitMs / 1000} s were wanted`
+      : `"${host}" gave no answer ${failuresToOpen} times in a row (${state.fault}), it is asked again in ${seconds} s`;
+  return new TallymanError('RegistryUnavailable', `Cannot ${request.task}: ${found}`);
+}
+
+function toRefusal({ request }: Turn, error: TallymanError): Exchange {
+  return { kind: 'failed', error, transient: false, origin: request.url.origin };
 }

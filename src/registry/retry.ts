@@ -22,6 +22,9 @@ const transientStatuses: readonly number[] = [408, 429, 499, 500, 502, 503, 504,
 /** GHCR names waits below a millisecond, which would only be refused again. */
 export const minWaitMs = 1000;
 
+/** A day: longer waits are read as that. */
+const longestAskedMs = 24 * 3_600_000;
+
 /** Whether the same request may be answered otherwise later. */
 export function isTransientStatus(status: number): boolean {
   return transientStatuses.includes(status);
@@ -32,9 +35,7 @@ export function createRetryingSend({ exchange, limits, now, random, sleep, onRet
   return async (request) => {
     for (let tries = 1; ; tries += 1) {
       const outcome = await exchange(request);
-      const isLast = tries >= limits.maxTries;
-      if (outcome.kind === 'answered' && (isLast || !isTransientStatus(outcome.answer.status))) return outcome.answer;
-      if (outcome.kind === 'failed' && (isLast || !outcome.transient)) throw outcome.error;
+      if (tries >= (request.maxTries ?? limits.maxTries) || !mayDiffer(outcome)) return settle(outcome);
       const askedMs =
         outcome.kind === 'answered' ? parseRetryAfter(outcome.answer.headers['retry-after'], now()) : undefined;
       const waitMs = Math.max(minWaitMs, askedMs ?? minWaitMs * 2 ** (tries - 1)) * (1 + random() / 2);
@@ -46,8 +47,18 @@ export function createRetryingSend({ exchange, limits, now, random, sleep, onRet
   };
 }
 
+/** Whether another try may end otherwise. */
+function mayDiffer(outcome: Exchange): boolean {
+  return outcome.kind === 'failed' ? outcome.transient : isTransientStatus(outcome.answer.status);
+}
+
+function settle(outcome: Exchange): HttpAnswer {
+  if (outcome.kind === 'failed') throw outcome.error;
+  return outcome.answer;
+}
+
 /**
- * The wait in milliseconds from now, at least 0; undefined where the header is missing or cannot be read.
+ * The wait in milliseconds from now, at least 0, at most a day; undefined where the header is missing or cannot be read.
  * Source: RFC 9110, section 10.2.3: seconds or a date; fractions of a second are read too.
  *
  * @example
@@ -55,9 +66,9 @@ export function createRetryingSend({ exchange, limits, now, random, sleep, onRet
  */
 export function parseRetryAfter(header: string | undefined, nowMs: number): number | undefined {
   const text = header?.trim() ?? '';
-  if (/^\d+(?:\.\d+)?$/.test(text)) return Number(text) * 1000;
+  if (/^\d+(?:\.\d+)?$/.test(text)) return Math.min(Number(text) * 1000, longestAskedMs);
   const dateMs = /[a-z]/i.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
+  return Number.isNaN(dateMs) ? undefined : Math.min(Math.max(0, dateMs - nowMs), longestAskedMs);
 }
 
 function refuseWait({ task, url }: HttpRequest, askedMs: number, maxWaitMs: number): TallymanError {

@@ -22,7 +22,7 @@ interface Demand {
 
 /** Challenges that are remembered; beyond it the oldest is asked for again. */
 const maxDemands = 2000;
-/** Its anonymous tokens open every public repository, so one serves them all. */
+/** Its anonymous tokens open every public repository: one that is held is tried for the others. */
 const sharedTokenHost = 'ghcr.io';
 
 /**
@@ -101,7 +101,8 @@ async function signIn(
   const wanted = { host, path, realm, service: parameters.get('service'), askedUrl: demand.askedUrl };
   const isShared = host.name === sharedTokenHost && host.credential === undefined;
   const about = { rejected: rejected?.replace(/^Bearer /, ''), signal };
-  const { text, isNew } = await tokens.obtain(isShared ? hostKeyOf(request) : keyOf(request), wanted, about);
+  const own = keyOf(request);
+  const { text, isNew } = await tokens.obtain(isShared ? [own, hostKeyOf(request)] : [own], wanted, about);
   return { authorization: `Bearer ${text}`, demand, isNew };
 }
 

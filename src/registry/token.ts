@@ -6,12 +6,13 @@ import { rememberRecent } from './remember-recent.ts';
 
 export interface TokenSource {
   /**
-   * The token under `key`, fetched where there is none, it is about to end, or it is the `rejected` one. Callers that
-   * ask at the same time share one request. `isNew` tells that it was fetched for this call. Throws RegistryDenied,
+   * A token held under one of the keys, the first before the others, that is not the `rejected` one; fetched for the first
+   * key, and held under all, where there is none or it is about to end. Callers that ask for the same first key at the
+   * same time share one request. `isNew` tells that it was fetched for this call. Throws RegistryDenied,
    * RegistryUnavailable, RegistryInvalid.
    */
   obtain(
-    key: string,
+    keys: readonly [string, ...string[]],
     request: TokenRequest,
     options: { rejected: string | undefined; signal: AbortSignal },
   ): Promise<{ readonly text: string; readonly isNew: boolean }>;
@@ -40,15 +41,15 @@ export function createTokenSource(options: TokenOptions): TokenSource {
   const tokens = new Map<string, Token>();
   const flights = new Map<string, Promise<Token>>();
 
-  function startFlight(key: string, request: TokenRequest): Promise<Token> {
+  function startFlight(keys: readonly [string, ...string[]], request: TokenRequest): Promise<Token> {
     const flight = fetchTokenAnswer(request, options, (body) => parseToken(body, options.now())).finally(() =>
-      flights.delete(key),
+      flights.delete(keys[0]),
     );
-    flights.set(key, flight);
+    flights.set(keys[0], flight);
     // Each caller sees the failure; without callers (all aborted) it is nobody's.
     flight.then(
       (token) => {
-        rememberRecent(tokens, [key, token], maxTokens);
+        for (const key of keys) rememberRecent(tokens, [key, token], maxTokens);
       },
       () => {},
     );
@@ -56,12 +57,13 @@ export function createTokenSource(options: TokenOptions): TokenSource {
   }
 
   return {
-    obtain: async (key, request, { rejected, signal }) => {
+    obtain: async (keys, request, { rejected, signal }) => {
       signal.throwIfAborted();
-      const held = tokens.get(key);
-      if (held !== undefined && held.text !== rejected && held.endsAtMs > options.now())
-        return { text: held.text, isNew: false };
-      const { text } = await raceWithSignal(flights.get(key) ?? startFlight(key, request), signal);
+      const held = keys
+        .map((key) => tokens.get(key))
+        .find((token) => token !== undefined && token.text !== rejected && token.endsAtMs > options.now());
+      if (held !== undefined) return { text: held.text, isNew: false };
+      const { text } = await raceWithSignal(flights.get(keys[0]) ?? startFlight(keys, request), signal);
       return { text, isNew: true };
     },
   };

@@ -128,8 +128,8 @@ describe('200 repositories at once', () => {
     const scene = await openStorm(t, () => refusal(502));
     const failed = messages(await scene.listAll());
     assert.equal(failed.length, 200);
-    // Eight in flight, one for each of the first five that failed, and a few that go to see.
-    assert.ok(scene.storm.count <= 20, `${scene.storm.count} requests`);
+    // Ten repositories have to be answered so before it is the host's fault; eight more are in flight.
+    assert.ok(scene.storm.count <= 60, `${scene.storm.count} requests`);
     scene.storm.count = 0;
     scene.pass(60_000);
     await scene.listAll();

@@ -5,7 +5,7 @@ const oci = 'application/vnd.oci.image.manifest.v1+json';
 const noTagList = ['RegistryInvalid', /is no tag list, a JSON object with "tags" was wanted/] as const;
 const notHttp = ['RegistryInvalid', /the answer is not HTTP/] as const;
 const cutShort = ['RegistryUnavailable', /the answer was cut short/] as const;
-const tooSlow = ['RegistryUnavailable', /no whole answer came from "127\.0\.0\.1:\d+" within 0\.3 s/] as const;
+const tooSlow = ['RegistryUnavailable', /no whole answer came from "127\.0\.0\.1:\d+" within 1\.5 s/] as const;
 
 const length = (announced: string): string => `HTTP/1.1 200 OK\r\nContent-Length: ${announced}\r\n`;
 const tags = '{"tags":["1.0","1.1"]}';
@@ -62,7 +62,7 @@ const drip =
     socket.on('close', () => clearInterval(timer));
     socket.on('error', () => {});
   };
-const impatient = { attemptMs: 300, maxTries: 1 };
+const impatient = { attemptMs: 1500, maxTries: 1 };
 const stalls = { headersMs: 100, bodyMs: 100, maxTries: 1 };
 const half =
   (type: string): Misdeed['does'] =>

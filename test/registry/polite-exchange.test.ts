@@ -18,6 +18,7 @@ function answered(status: number, headers: Record<string, string> = {}): Exchang
 const silent: Exchange = {
   kind: 'failed',
   transient: true,
+  origin: url.origin,
   error: new TallymanError('RegistryUnavailable', 'Cannot go: it is cut'),
 };
 
@@ -136,7 +137,7 @@ describe('createPoliteExchange', () => {
     let down = true;
     const { ask, askMany, clock, load } = prepare(() => (down ? silent : answered(200)));
     for (let tries = 0; tries < 6; tries += 1) await ask();
-    assert.match(await ask(), /"ghcr\.io" did not answer 6 times in a row, it is asked again in 15 s$/);
+    assert.match(await ask(), /"ghcr\.io" gave no answer 6 times in a row \(.*\), it is asked again in 15 s$/);
     assert.equal(load.sent, 6);
     clock.nowMs += 15_000;
     const results = await askMany(20);
@@ -148,21 +149,43 @@ describe('createPoliteExchange', () => {
     assert.equal(load.sent, 27);
   });
 
-  it('counts server errors as silence, a success in between starts anew', async () => {
-    const { ask, load } = prepare((sent) => answered(sent % 6 === 0 ? 200 : 500));
+  it('takes a server error for one repository’s own', async () => {
+    const { ask, load } = prepare(() => answered(500));
     for (let tries = 0; tries < 30; tries += 1) await ask();
     assert.equal(load.sent, 30);
   });
 
-  it('counts callers that could wait no longer, not those that stop', async () => {
+  it('takes a gateway with nothing behind it for down once it says so of ten repositories', async () => {
+    const { ask, load } = prepare(() => answered(502));
+    for (let tries = 0; tries < 30; tries += 1) await ask({ task: `list ${tries % 5}` });
+    assert.equal(load.sent, 30, 'five are five repositories’ own');
+    for (let tries = 0; tries < 30; tries += 1) await ask({ task: `list ${tries}` });
+    assert.ok(load.sent <= 42, `${load.sent} requests`);
+    assert.match(await ask(), /\(it answers 502\), it is asked again/);
+  });
+
+  it('takes no other’s failures for the host’s, nor those that no other try would better', async () => {
+    const elsewhere: Exchange = { ...silent, origin: 'https://blobs.example' };
+    const hopeless: Exchange = { ...silent, transient: false };
+    for (const outcome of [elsewhere, hopeless]) {
+      const { ask, load } = prepare(() => outcome);
+      for (let tries = 0; tries < 30; tries += 1) await ask();
+      assert.equal(load.sent, 30);
+    }
+  });
+
+  it('counts callers that could wait no longer for this request, and no others', async () => {
     const late = new TallymanError('RegistryUnavailable', 'Cannot go: there was no answer within 30 s');
-    for (const [reason, found] of [
-      [late, /did not answer 6 times/],
-      [new Error('stopped'), /^200$/],
-    ] as const) {
-      const { ask } = prepare((sent) => {
-        if (sent <= 6) throw reason;
-        return answered(200);
+    const rows: [reason: Error, waitedMs: number, found: RegExp][] = [
+      [late, 30_000, /gave no answer 6 times/],
+      [late, 150, /^200$/],
+      [new Error('stopped'), 30_000, /^200$/],
+    ];
+    for (const [reason, waitedMs, found] of rows) {
+      const { ask, clock } = prepare((sent) => {
+        if (sent > 6) return answered(200);
+        clock.nowMs += waitedMs;
+        throw reason;
       });
       for (let tries = 0; tries < 6; tries += 1) await assert.rejects(ask(), reason);
       assert.match(await ask(), found);
@@ -175,19 +198,52 @@ describe('createPoliteExchange', () => {
     assert.match(await ask(), /asked again in 15 s/);
   });
 
+  const few = { 'ratelimit-remaining': '10;w=21600', 'ratelimit-limit': '100;w=21600' };
+
   it('stops pulling before the budget is used up, and goes on looking', async () => {
-    const headers = { 'ratelimit-remaining': '10;w=21600', 'ratelimit-limit': '100;w=21600' };
-    const { ask, clock, budgets, load } = prepare((sent) => answered(200, sent === 1 ? headers : {}));
+    const { ask, clock, budgets, load } = prepare((sent) => answered(200, sent <= 2 ? few : {}));
     await ask({ isPull: true });
     assert.equal(
       await ask({ isPull: true }),
       'Cannot list the tags of "ghcr.io/acme/web": "ghcr.io" says that 10 of 100 pulls are left, more than 10 were wanted',
     );
     assert.equal(await ask(), '200');
-    assert.deepEqual(budgets, ['ghcr.io 10/100']);
+    assert.deepEqual(budgets, ['ghcr.io 10/100', 'ghcr.io 10/100']);
     clock.nowMs += 21_600_000;
     assert.equal(await ask({ isPull: true }), '200');
-    assert.equal(load.sent, 3);
+    assert.equal(load.sent, 4);
+  });
+
+  it('pulls what HEAD says is not limited, or no longer', async () => {
+    for (const headers of [{}, { 'ratelimit-remaining': '99;w=21600' }]) {
+      const { ask, load } = prepare((sent) => answered(200, sent === 1 ? few : headers));
+      await ask({ isPull: true });
+      assert.equal(await ask({ isPull: true }), '200');
+      assert.equal(load.sent, 3);
+    }
+  });
+
+  it('counts each account’s pulls on their own', async () => {
+    const { ask } = prepare(() => answered(200, few));
+    await ask({ isPull: true });
+    const host = resolveRegistryHost('ghcr.io', {}, { username: 'paid', password: 'p' });
+    assert.equal(await ask({ isPull: true, host }), '200');
+    assert.match(await ask({ isPull: true }), /pulls are left/);
+  });
+
+  it('gives back the slot of a caller that leaves, and bears a clock that is set back', async () => {
+    const { ask, clock, waits } = prepare(() => answered(200), { requestsPerSecond: 0.2 });
+    const controller = new AbortController();
+    controller.abort(new Error('enough'));
+    await ask();
+    for (let tries = 0; tries < 20; tries += 1) await assert.rejects(ask({ signal: controller.signal }), /enough/);
+    await ask();
+    clock.nowMs -= 3_600_000;
+    await ask();
+    assert.ok(
+      waits.every((waitMs) => waitMs <= 5000),
+      `${waits}`,
+    );
   });
 
   it('lets a caller leave who waits for a place, for a pause or for the one that goes to see', async () => {

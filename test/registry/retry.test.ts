@@ -44,7 +44,12 @@ function answered(status: number, headers: Record<string, string> = {}): Exchang
 }
 
 function failed(transient: boolean): Exchange {
-  return { kind: 'failed', transient, error: new TallymanError('RegistryUnavailable', 'Cannot go: it is cut') };
+  return {
+    kind: 'failed',
+    origin: url.origin,
+    transient,
+    error: new TallymanError('RegistryUnavailable', 'Cannot go: it is cut'),
+  };
 }
 
 function prepare(outcomes: Exchange[], random = 0) {

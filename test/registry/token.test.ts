@@ -79,7 +79,7 @@ function prepare(answers: { status?: number; body?: object }[] = []) {
 describe('createTokenSource', () => {
   it('asks by GET with service and scope, signed in', async () => {
     const { source, requests } = prepare();
-    await source.obtain('key', wanted, { rejected: undefined, signal });
+    await source.obtain(['key'], wanted, { rejected: undefined, signal });
     const { url, authorization, maxBodyBytes } = requests[0] ?? assert.fail('nothing was asked');
     assert.equal(
       url.href,
@@ -97,7 +97,7 @@ describe('createTokenSource', () => {
       service: undefined,
       host: resolveRegistryHost('registry.corp', {}),
     };
-    await source.obtain('key', anonymous, { rejected: undefined, signal });
+    await source.obtain(['key'], anonymous, { rejected: undefined, signal });
     assert.equal(requests[0]?.url.origin, 'https://registry.corp');
     assert.equal(requests[0]?.url.pathname, '/v2/token');
     assert.equal(requests[0]?.url.searchParams.has('service'), false);
@@ -106,7 +106,7 @@ describe('createTokenSource', () => {
 
   it('keeps a token until 5 s before its end', async () => {
     const { source, requests, clock } = prepare();
-    const obtain = () => source.obtain('key', wanted, { rejected: undefined, signal });
+    const obtain = () => source.obtain(['key'], wanted, { rejected: undefined, signal });
     assert.equal(await obtain(), 't1');
     clock.nowMs += 54_999;
     assert.equal(await obtain(), 't1');
@@ -117,16 +117,16 @@ describe('createTokenSource', () => {
 
   it('asks anew for a rejected token, once for all who hold it', async () => {
     const { source, requests } = prepare();
-    await source.obtain('key', wanted, { rejected: undefined, signal });
-    assert.equal(await source.obtain('key', wanted, { rejected: 't1', signal }), 't2');
-    assert.equal(await source.obtain('key', wanted, { rejected: 't1', signal }), 't2');
+    await source.obtain(['key'], wanted, { rejected: undefined, signal });
+    assert.equal(await source.obtain(['key'], wanted, { rejected: 't1', signal }), 't2');
+    assert.equal(await source.obtain(['key'], wanted, { rejected: 't1', signal }), 't2');
     assert.equal(requests.length, 2);
   });
 
   it('shares one request among callers, one for each key', async () => {
     const { source, requests } = prepare();
     const keys = ['a', 'a', 'b', 'a'];
-    const tokens = await Promise.all(keys.map((key) => source.obtain(key, wanted, { rejected: undefined, signal })));
+    const tokens = await Promise.all(keys.map((key) => source.obtain([key], wanted, { rejected: undefined, signal })));
     assert.deepEqual(tokens, ['t1', 't1', 't2', 't1']);
     assert.equal(requests.length, 2);
   });
@@ -134,11 +134,22 @@ describe('createTokenSource', () => {
   it('lets one caller leave without taking the token from the other', async () => {
     const { source } = prepare();
     const controller = new AbortController();
-    const leaving = source.obtain('key', wanted, { rejected: undefined, signal: controller.signal });
-    const staying = source.obtain('key', wanted, { rejected: undefined, signal });
+    const leaving = source.obtain(['key'], wanted, { rejected: undefined, signal: controller.signal });
+    const staying = source.obtain(['key'], wanted, { rejected: undefined, signal });
     controller.abort(new Error('enough'));
     await assert.rejects(leaving, /enough/);
     assert.equal(await staying, 't1');
+  });
+
+  it('takes one that is held under a later key, unless it was rejected, and holds what it fetches under all', async () => {
+    const { source, requests } = prepare();
+    const options = { rejected: undefined, signal };
+    assert.equal(await source.obtain(['a', 'shared'], wanted, options), 't1');
+    assert.equal(await source.obtain(['b', 'shared'], wanted, options), 't1');
+    assert.equal(await source.obtain(['b', 'shared'], wanted, { rejected: 't1', signal }), 't2');
+    assert.equal(await source.obtain(['a', 'shared'], wanted, options), 't1');
+    assert.equal(await source.obtain(['c', 'shared'], wanted, options), 't2');
+    assert.equal(requests.length, 2);
   });
 
   it('tells a token that was fetched from one that was kept', async () => {
@@ -154,7 +165,7 @@ describe('createTokenSource', () => {
         warning: undefined,
       }),
     });
-    const obtain = () => source.obtain('key', wanted, { rejected: undefined, signal });
+    const obtain = () => source.obtain(['key'], wanted, { rejected: undefined, signal });
     assert.deepEqual(
       [await obtain(), await obtain()],
       [
@@ -166,7 +177,7 @@ describe('createTokenSource', () => {
 
   it('asks again after a failure', async () => {
     const { source } = prepare([{ status: 503 }]);
-    const obtain = () => source.obtain('key', wanted, { rejected: undefined, signal });
+    const obtain = () => source.obtain(['key'], wanted, { rejected: undefined, signal });
     await assert.rejects(obtain, { code: 'RegistryUnavailable' });
     assert.equal(await obtain(), 't2');
   });
@@ -182,7 +193,7 @@ describe('createTokenSource', () => {
   for (const [answer, code] of failures) {
     it(`throws ${code} on ${JSON.stringify(answer)}`, async () => {
       const { source } = prepare([answer]);
-      await assert.rejects(source.obtain('key', wanted, { rejected: undefined, signal }), {
+      await assert.rejects(source.obtain(['key'], wanted, { rejected: undefined, signal }), {
         code,
         message: /^Cannot get a pull token for "registry\.corp\/acme\/web": .*"auth\.corp"/,
       });
@@ -192,7 +203,7 @@ describe('createTokenSource', () => {
   it('keeps one scope, the one that is wanted', async () => {
     const { source, requests } = prepare();
     const realm = 'https://auth.corp/token?scope=registry%3Acatalog%3A*';
-    await source.obtain('key', { ...wanted, realm }, { rejected: undefined, signal });
+    await source.obtain(['key'], { ...wanted, realm }, { rejected: undefined, signal });
     assert.deepEqual(requests[0]?.url.searchParams.getAll('scope'), ['repository:acme/web:pull']);
   });
 
@@ -223,7 +234,7 @@ describe('createTokenSource', () => {
     it(`sends ${name}`, async () => {
       const { source, requests } = prepare([...statuses.map((status) => (status === 200 ? {} : { status, body: {} }))]);
       const host = resolveRegistryHost('registry.corp', {}, credential);
-      await source.obtain('key', { ...wanted, host }, { rejected: undefined, signal });
+      await source.obtain(['key'], { ...wanted, host }, { rejected: undefined, signal });
       const seen = requests.map(({ method = 'GET', body, authorization }) => `${method} ${body ?? authorization}`);
       assert.deepEqual(seen, asked);
     });
@@ -238,7 +249,7 @@ describe('createTokenSource', () => {
   ]) {
     it(`refuses the realm ${realm}`, async () => {
       const { source, requests } = prepare();
-      await assert.rejects(source.obtain('key', { ...wanted, realm }, { rejected: undefined, signal }), {
+      await assert.rejects(source.obtain(['key'], { ...wanted, realm }, { rejected: undefined, signal }), {
         code: 'RegistryInvalid',
       });
       assert.equal(requests.length, 0);
