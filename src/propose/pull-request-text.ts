@@ -7,8 +7,6 @@ export interface ListedChange {
   readonly from: string | undefined;
   readonly to: string;
   readonly files: readonly string[];
-  /** Where the image's publisher says it comes from. */
-  readonly source: string | undefined;
 }
 
 /** GitLab and Gitea take 255 characters, GitHub 256. */
@@ -34,7 +32,9 @@ export function formatPullRequest(message: string, changes: readonly ListedChang
   const trailers = (message.trimEnd().split('\n\n').at(-1) ?? '').split('\n');
   const list = changes.slice(0, maxListed).map(formatLine);
   const intro = 'Merging this writes the versions below; closing it keeps them from being proposed again.';
-  const head = [intro, list.join('\n')];
+  const sources = trailers.flatMap((line) => /^Tallyman-Source: (.+)$/.exec(line)?.[1] ?? []).slice(0, maxListed);
+  const origins = sources.length === 0 ? [] : [`By their publishers' word from ${sources.map(formatCode).join(', ')}.`];
+  const head = [intro, list.join('\n'), ...origins];
   const roomChars = maxBodyChars - head.join('\n\n').length;
   const fitting = takeFitting(trailers, roomChars);
   const isWhole = changes.length <= maxListed && fitting.length === trailers.length;
@@ -43,12 +43,11 @@ export function formatPullRequest(message: string, changes: readonly ListedChang
   return { title: subject.length > maxTitleChars ? `${subject.slice(0, maxTitleChars - 1)}…` : subject, body };
 }
 
-function formatLine({ policy, from, to, files, source }: ListedChange): string {
+function formatLine({ policy, from, to, files }: ListedChange): string {
   const version = from === undefined ? formatCode(to) : `${formatCode(from)} → ${formatCode(to)}`;
   const [file = ''] = files;
   const where = files.length === 1 ? formatCode(file) : `${files.length} files`;
-  const origin = source === undefined ? '' : `, source ${formatCode(source)}`;
-  return `- ${formatCode(policy)}: ${version} in ${where}${origin}`;
+  return `- ${formatCode(policy)}: ${version} in ${where}`;
 }
 
 /**

@@ -1,0 +1,89 @@
+/** Looks at the branches and pull requests that are there. */
+import { TallymanError } from '../error/tallyman-error.ts';
+import { readMarks, type UpdateMark } from '../hold/marks.ts';
+import type { ClosedVersion } from '../propose/hold-closed.ts';
+import type { KnownBranch } from '../propose/plan-proposals.ts';
+import { isCut, isOver } from '../propose/pull-request-text.ts';
+import type { CommitInfo, Forge, PullRequest, RepoBranches } from './ports.ts';
+import { readOwnCommit } from './propose-mark.ts';
+
+/** What pull requests are made with. */
+export interface Proposing {
+  readonly forge: Forge;
+  readonly branches: RepoBranches;
+  /** Short name of the watched branch, which pull requests go into. */
+  readonly baseBranch: string;
+  readonly memory: ProposalMemory;
+}
+
+/** What is kept between passes. */
+export interface ProposalMemory {
+  /** Whether there may be branches of ours; looked at once also where no policy asks for pull requests. */
+  mayHaveBranches: boolean;
+  /** By id, of the branches that were there in the last pass, and of closed pull requests. */
+  commits: Map<string, CommitInfo>;
+}
+
+export function createProposalMemory(): ProposalMemory {
+  return { mayHaveBranches: true, commits: new Map() };
+}
+
+interface CallOptions {
+  readonly signal: AbortSignal;
+}
+
+/** The branches with that prefix, and whether their commits are as we made them. */
+export async function findBranches(
+  { branches, memory }: Proposing,
+  prefix: string,
+  options: CallOptions,
+): Promise<readonly KnownBranch[]> {
+  const tips = await branches.listBranches(prefix, options);
+  const found: KnownBranch[] = [];
+  for (const [name, commit] of tips) {
+    const info = memory.commits.get(commit) ?? (await branches.readCommit(commit, options));
+    memory.commits.set(commit, info);
+    found.push({ name, commit, own: readOwnCommit(info) });
+  }
+  return found;
+}
+
+/** What persons closed: versions of pull requests that they closed without a merge, and that are in no open one of the branch. */
+export async function findClosedVersions(
+  proposing: Proposing,
+  { pullRequests, branches }: { pullRequests: readonly PullRequest[]; branches: readonly KnownBranch[] },
+  options: CallOptions,
+): Promise<readonly ClosedVersion[]> {
+  const reopened = new Set<string>();
+  for (const { headBranch } of pullRequests.filter(({ state }) => state === 'open')) {
+    const commit = branches.find(({ name }) => name === headBranch)?.commit;
+    const message = commit === undefined ? undefined : proposing.memory.commits.get(commit)?.message;
+    for (const { policy, to } of readMarks(message ?? '')?.updates ?? []) reopened.add(`${headBranch} ${policy} ${to}`);
+  }
+  const closed: ClosedVersion[] = [];
+  for (const pullRequest of pullRequests.filter(({ state, body }) => state === 'closed' && !isOver(body))) {
+    const { headBranch, url } = pullRequest;
+    for (const { policy, to } of await readUpdates(proposing, pullRequest, options))
+      if (!reopened.has(`${headBranch} ${policy} ${to}`)) closed.push({ policy, version: to, url });
+  }
+  return closed;
+}
+
+/** From the body, or from the commit where somebody emptied the body or it had no room for all. */
+async function readUpdates(
+  { branches, memory }: Proposing,
+  { body, headCommit }: PullRequest,
+  options: CallOptions,
+): Promise<readonly UpdateMark[]> {
+  const told = readMarks(body)?.updates ?? [];
+  if ((told.length > 0 && !isCut(body)) || headCommit === '') return told;
+  try {
+    const info = memory.commits.get(headCommit) ?? (await branches.readCommit(headCommit, options));
+    memory.commits.set(headCommit, info);
+    return readMarks(info.message)?.updates ?? told;
+  } catch (error) {
+    // A commit that no branch leads to any more may be gone: then the body is all that is known.
+    if (error instanceof TallymanError && error.code === 'RepoInvalid') return told;
+    throw error;
+  }
+}
