@@ -9,8 +9,9 @@ import type { BuiltCommit } from './commit.ts';
 import { damaged, findCode, fromFileSystem, isRefusal, repoInvalid, repoUnavailable } from './errors.ts';
 import type { FetchRequest } from './fetch-pack.ts';
 import { readText } from './git-dir.ts';
+import type { NewObject } from './object.ts';
 import { createObjectStore, type ObjectStore } from './object-store.ts';
-import { writePack, writeWhole } from './object-write.ts';
+import { writeObjects, writePack, writeWhole } from './object-write.ts';
 import type { FormattedPack } from './pack-write.ts';
 import type { Advertisement, Tip } from './remote-refs.ts';
 import type { GitTransport } from './transport.ts';
@@ -27,6 +28,8 @@ export interface KeptClone {
    * nothing.
    */
   download(choose: (here: Here) => FetchRequest | undefined, options: { signal: AbortSignal }): Promise<void>;
+  /** Keeps single objects. */
+  addObjects(objects: readonly NewObject[], options: { signal: AbortSignal }): Promise<void>;
   /** The commits that are there without their parents. */
   shallow(): ReadonlySet<string>;
   /** Whether blobs of the past are missing that the remote has. */
@@ -142,6 +145,10 @@ export function createKeptClone(dir: string, source: CloneSource): KeptClone {
         if (request === undefined) return;
         const server = await source.server({ signal });
         await receive({ gitDir: dir, store: opened, transport, server, request, ref }, { signal });
+      }),
+    addObjects: (objects, { signal }) =>
+      withCloneLock({ dir, signal }, async () => {
+        if (existsSync(dir)) writeObjects(join(dir, 'objects'), objects);
       }),
     shallow: () => readShallow(dir),
     isPartial: () => isPartial(dir),

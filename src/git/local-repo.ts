@@ -1,9 +1,13 @@
 /** The Yaml repo in a folder: read straight from its objects, written by git's own lock protocol. */
 import { join } from 'node:path';
-import type { NewCommit, PushOutcome, Snapshot } from '../pipeline/ports.ts';
+import type { CommitInfo, NewCommit, PushOutcome, Snapshot } from '../pipeline/ports.ts';
 import { formatBranchRef, showBranch } from './branch.ts';
-import { type BuiltCommit, buildCommit, formatIdentity } from './commit.ts';
+import { readShallow } from './clone-dir.ts';
+import { type BuiltCommit, buildCommit, formatIdentity, readBody } from './commit.ts';
+import { parseCommitInfo } from './commit-info.ts';
+import { walkCommits } from './commit-walk.ts';
 import { missingObject, repoInvalid } from './errors.ts';
+import { findFiles } from './find-files.ts';
 import { type Checkout, findCheckout, type GitDir, openGitDir } from './git-dir.ts';
 import { commitRef, findHeadBranch, type RefMove, readRef, resolveSymbolic } from './local-refs.ts';
 import { acquireLock, type LockFile } from './lock-file.ts';
@@ -50,6 +54,13 @@ export function createLocalRepo({ path, branch, maxBlobBytes, sign }: LocalRepoO
       return snapshots.read(tip, store.find);
     },
     readBlobs: async (oids, { signal }) => open().store.readBlobs(oids, { maxBytes: maxBlobBytes, signal }),
+    async listCommits(from, { count, signal }) {
+      const { git, store } = open();
+      const read = (oid: string): CommitInfo => parseCommitInfo(oid, readBody(store.find, oid, 'commit'));
+      const walk = await walkCommits({ from, count, read, shallow: readShallow(git.commonDir), signal });
+      return { commits: walk.commits, complete: walk.ended };
+    },
+    findFiles: async (commit, paths) => findFiles(commit, paths, open().store.find),
     push: async (commit, { signal }) => {
       const opened = open();
       return pushCommit(opened, { commit, ref: findRef(opened.git), sign, signal });

@@ -8,6 +8,7 @@ import { buildCommit } from './commit.ts';
 import { isDamage, pushRejected } from './errors.ts';
 import { type Accepted, createKeptClone, type KeptClone } from './kept-clone.ts';
 import { formatPack } from './pack-write.ts';
+import { createRemoteHistory } from './remote-history.ts';
 import { createRemoteRefs, type RemoteRefs, type Tip } from './remote-refs.ts';
 import { advertisePush, type PushAnswer, sendPack } from './send-pack.ts';
 import type { SignCommit } from './sign-commit.ts';
@@ -42,6 +43,7 @@ export function createRemoteRepo(options: RemoteRepoOptions): ClosableYamlRepo {
   const refs = createRemoteRefs(transport, branch);
   const clone = createKeptClone(join(options.stateDir, key), { transport, server: refs.server });
   const remote: Remote = { transport, refs, clone, sign: options.sign, log };
+  const history = createRemoteHistory(remote);
   const snapshots = createSnapshotReader();
   let tip: Tip | undefined;
   let current: Snapshot | undefined;
@@ -68,6 +70,13 @@ export function createRemoteRepo(options: RemoteRepoOptions): ClosableYamlRepo {
       throw error;
     }
   };
+  /** The past can be asked for before the first `fetch`. */
+  const prepare = async (signal: AbortSignal): Promise<void> => {
+    if (tip !== undefined) return;
+    const found = await remote.refs.fetchTip({ signal });
+    await clone.update(found, { signal });
+    tip = found;
+  };
   return {
     async fetch({ signal }) {
       tip = await remote.refs.fetchTip({ signal });
@@ -81,7 +90,16 @@ export function createRemoteRepo(options: RemoteRepoOptions): ClosableYamlRepo {
     },
     readBlobs: (oids, { signal }) => {
       const wanted = [...oids];
-      return reading(signal, () => clone.objects().readBlobs(wanted, { maxBytes: options.maxBlobBytes, signal }));
+      return reading(signal, () => history.readBlobs(wanted, { maxBytes: options.maxBlobBytes, signal }));
+    },
+    async listCommits(from, given) {
+      await prepare(given.signal);
+      return reading(given.signal, () => history.listCommits(from, given));
+    },
+    async findFiles(commit, paths, given) {
+      const wanted = [...paths];
+      await prepare(given.signal);
+      return reading(given.signal, () => history.findFiles(commit, wanted, given));
     },
     async push(commit, { signal }) {
       tip ??= await remote.refs.fetchTip({ signal });

@@ -56,7 +56,8 @@ export function decodeName(name: string): string | undefined {
   }
 }
 
-function encodeName(text: string): string {
+/** The text as `TreeEntry.name` has it. */
+export function encodeName(text: string): string {
   return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
 

@@ -1,5 +1,5 @@
 /** The Yaml repo: one branch of a Git repository, read by blob id and written by compare-and-swap. */
-import type { YamlRepo } from '../pipeline/ports.ts';
+import type { RepoHistory, YamlRepo } from '../pipeline/ports.ts';
 import { formatBranchRef } from './branch.ts';
 import { fromFileSystem } from './errors.ts';
 import { type Credential, createHttpTransport } from './http-transport.ts';
@@ -10,10 +10,11 @@ import type { SignCommit } from './sign-commit.ts';
 /** Something worth a log line; `fields` holds no secret. */
 export type Log = (message: string, fields: Readonly<Record<string, string | number>>) => void;
 
-export type ClosableYamlRepo = YamlRepo & {
-  /** Ends connections and closes files; the repo is not used after it. */
-  close(): Promise<void>;
-};
+export type ClosableYamlRepo = YamlRepo &
+  RepoHistory & {
+    /** Ends connections and closes files; the repo is not used after it. */
+    close(): Promise<void>;
+  };
 
 /** Where the repository is: on a server, or a folder (a bare repository, or a work tree). */
 export type RepoLocation =
@@ -84,6 +85,8 @@ function inTurn(repo: ClosableYamlRepo): ClosableYamlRepo {
     fetch: (options) => next(options.signal, () => repo.fetch(options)),
     push: (commit, options) => next(options.signal, () => repo.push(commit, options)),
     readBlobs: (oids, options) => translated(options.signal, () => repo.readBlobs(oids, options)),
+    listCommits: (from, options) => next(options.signal, () => repo.listCommits(from, options)),
+    findFiles: (commit, paths, options) => next(options.signal, () => repo.findFiles(commit, paths, options)),
     close: () => repo.close(),
   };
 }

@@ -23,7 +23,7 @@ export interface ManifestInfo {
   readonly platforms: readonly string[] | undefined;
 }
 
-/** An image registry. Failures are TallymanErrors: RegistryUnavailable, RegistryDenied, RegistryInvalid, ImageNotFound, ListingTruncated, ReferenceInvalid. An aborted call throws the signal's reason. */
+/** An image registry. Failures are TallymanErrors: RegistryUnavailable, RegistryDenied, RegistryInvalid, ImageNotFound, ListingTruncated, ReferenceInvalid. An aborted call throws the signal's reason; each ends by itself, within minutes. */
 export interface Registry {
   /** Every tag of the repository. With `pushTimes`, their times too where the registry has an API for them (Docker Hub). */
   listTags(repository: ImageRepository, options: CallOptions & { pushTimes?: boolean }): Promise<TagListing>;
@@ -102,13 +102,14 @@ export interface CommitInfo {
 export interface RepoHistory {
   /**
    * The commit and what it descends from, newest first by the committers' clocks, a parent never before its child: at least
-   * `count` of them, or all there are (`complete`). What is not here yet is downloaded, no further back than that.
+   * `count` of them, or all there are (`complete`). What is not here yet is downloaded, no further back than that. Fewer
+   * and not `complete` where the repository itself is shallow: nobody there knows what came before.
    */
   listCommits(
     from: string,
     options: CallOptions & { count: number },
   ): Promise<{ readonly commits: readonly CommitInfo[]; readonly complete: boolean }>;
-  /** The blob ids of these paths in a listed commit; a path that is no file there is absent. `readBlobs` reads them. */
+  /** The blob ids of these paths in a listed commit; a path that is no regular file there is absent. `readBlobs` reads them. */
   findFiles(commit: string, paths: Iterable<string>, options: CallOptions): Promise<ReadonlyMap<string, string>>;
 }
 

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { TallymanError } from '../../src/error/tallyman-error.ts';
-import { createYamlRepo } from '../../src/git/yaml-repo.ts';
-import type { YamlRepo } from '../../src/pipeline/ports.ts';
+import { type ClosableYamlRepo, createYamlRepo } from '../../src/git/yaml-repo.ts';
 import { makeBareRepo, runGit } from '../services/git-server.ts';
 
 export const files = {
@@ -14,7 +13,7 @@ export const files = {
   link: { mode: '120000', text: 'apps/web.yaml' },
 };
 
-export function open(path: string, branch?: string): YamlRepo & { close(): Promise<void> } {
+export function open(path: string, branch?: string): ClosableYamlRepo {
   return createYamlRepo({ location: { kind: 'local', path }, branch, stateDir: '/nonexistent' });
 }
 
