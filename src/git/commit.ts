@@ -45,7 +45,7 @@ export function formatCommit({ tree, parents, message, author, whenMs }: CommitF
 }
 
 /** The commit's body with a signature over all the rest of it as its last header. Source: git's "gitformat-signature". */
-export function addSignature(body: Buffer, signature: string): Buffer {
+function addSignature(body: Buffer, signature: string): Buffer {
   const end = body.indexOf('\n\n') + 1;
   const header = `gpgsig ${signature.trimEnd().split(/\r?\n/).join('\n ')}\n`;
   return Buffer.concat([body.subarray(0, end), Buffer.from(header, 'latin1'), body.subarray(end)]);
