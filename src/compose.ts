@@ -11,6 +11,7 @@ import { createCommitSigner, type SignCommit } from './git/sign-commit.ts';
 import { createWorkFiles, hasWorkFiles } from './git/work-files.ts';
 import { createYamlRepo } from './git/yaml-repo.ts';
 import { checkRepo } from './pipeline/check-repo.ts';
+import { createHoldMemory } from './pipeline/find-holds.ts';
 import { createImagePoller, type ImagePoller } from './pipeline/poll-images.ts';
 import type { Clock, Log, Registry } from './pipeline/ports.ts';
 import { createRepoMemory } from './pipeline/repo-memory.ts';
@@ -132,6 +133,7 @@ function openRepo(
     registry,
     clock: systemClock,
     memory: createRepoMemory(repo.paths),
+    holds: createHoldMemory(),
     author: config.commit.author,
     concurrency: config.concurrency,
     timeoutMs: config.timeoutSeconds * 1000,

@@ -1,5 +1,6 @@
 import { printable } from '../error/printable.ts';
 import { formatProblem, isError, toProblem } from '../error/problem.ts';
+import { describeAsked, type Hold } from '../hold/hold.ts';
 import { type Explanation, explainPolicy } from '../pipeline/explain-policy.ts';
 import { openLookup } from '../pipeline/run-pass.ts';
 import { type CommonFlags, exitCodes, type OpenSession, withSession } from './session.ts';
@@ -28,7 +29,8 @@ export function explainCommand(
   });
 }
 
-function formatExplanation({ policy, image, select, source, suspend, places, tags, problems }: Explanation): string {
+function formatExplanation(explanation: Explanation): string {
+  const { policy, image, select, source, suspend, hold, places, tags, problems } = explanation;
   const { kind, ...rule } = select;
   const rows = places.map(({ place, current, next, reason }) => [
     place,
@@ -37,6 +39,7 @@ function formatExplanation({ policy, image, select, source, suspend, places, tag
   ]);
   const lines = [
     `${policy}: ${image}, ${kind} ${JSON.stringify(rule)}${suspend ? ', suspended' : ''} (${source.file}:${source.line})`,
+    ...(hold === undefined ? [] : [formatHold(hold)]),
     ...problems.map(formatProblem),
     '',
     ...formatTable(['PLACE', 'VERSION', 'WHY'], rows),
@@ -47,6 +50,14 @@ function formatExplanation({ policy, image, select, source, suspend, places, tag
     ),
   ];
   return `${lines.map((line) => printable(line)).join('\n')}\n`;
+}
+
+function formatHold({ asked, versions }: Hold): string {
+  if (asked !== undefined) return `${describeAsked(asked)} (commit ${asked.commit.slice(0, 7)})`;
+  const lost = versions.map(
+    ({ version, lost: where }) => `${version}${where === undefined ? '' : ` (${where.place})`}`,
+  );
+  return `held, for a person took away: ${lost.join(', ')}`;
 }
 
 /** Columns as wide as their widest cell, the last as it is. */

@@ -1,5 +1,5 @@
 import { formatProblem, isError, toProblem } from '../error/problem.ts';
-import { runPass } from '../pipeline/run-pass.ts';
+import { type PassReport, runPass } from '../pipeline/run-pass.ts';
 import { createProblemTeller, tellReport, watchRepo } from '../pipeline/watch-repo.ts';
 import { type CommonFlags, exitCodes, fail, type OpenSession, withSession } from './session.ts';
 
@@ -35,7 +35,7 @@ async function runOnce(context: Parameters<typeof runPass>[0], { log, signal }: 
     const report = await runPass(context, { signal });
     tellReport(report, log, teller);
     log.info(
-      { commit: report.commit, updates: report.updates.length, problems: report.problems.length },
+      { commit: report.commit, updates: countUpdates(report), problems: report.problems.length },
       describe(report),
     );
     return report.problems.some(isError) ? exitCodes.problems : exitCodes.ok;
@@ -46,7 +46,13 @@ async function runOnce(context: Parameters<typeof runPass>[0], { log, signal }: 
   }
 }
 
-function describe({ commit, updates, policyCount }: Awaited<ReturnType<typeof runPass>>): string {
-  if (commit !== undefined) return `committed ${updates.length} update${updates.length === 1 ? '' : 's'} as ${commit}`;
-  return `nothing to commit for ${policyCount} ${policyCount === 1 ? 'policy' : 'policies'}`;
+function describe(report: PassReport): string {
+  const { commits, policyCount } = report;
+  if (commits.length === 0) return `nothing to commit for ${policyCount} ${policyCount === 1 ? 'policy' : 'policies'}`;
+  const count = countUpdates(report);
+  return `committed ${count} update${count === 1 ? '' : 's'} as ${commits.map(({ commit }) => commit).join(', ')}`;
+}
+
+function countUpdates({ commits }: PassReport): number {
+  return commits.reduce((sum, { updates }) => sum + updates.length, 0);
 }

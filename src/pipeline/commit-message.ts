@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { type Edit, listUpdates, type Update } from '../edit/plan.ts';
 import { printable } from '../error/printable.ts';
+import type { Hold } from '../hold/hold.ts';
+import { formatHeldMark, formatUpdateMark } from '../hold/marks.ts';
 
 /** Where an image's source is, as its publisher's annotations say. `{ url: 'https://github.com/acme/web', revision: '3f2c…' }` */
 export interface ImageSource {
@@ -9,15 +11,26 @@ export interface ImageSource {
   readonly revision: string | undefined;
 }
 
-/** The whole message; `sources` by image name. Trailers as `git interpret-trailers` reads them. */
-export function formatCommitMessage(edits: readonly Edit[], sources: ReadonlyMap<string, ImageSource>): string {
+/** What a message may say besides the changes. */
+export interface MessageFacts {
+  /** By `image:version`. */
+  readonly sources: ReadonlyMap<string, ImageSource>;
+  /** By the keys of policies, those that a person holds: their versions are carried along. */
+  readonly holds?: ReadonlyMap<string, Hold> | undefined;
+}
+
+/** The whole message. Trailers as `git interpret-trailers` reads them. */
+export function formatCommitMessage(edits: readonly Edit[], { sources, holds }: MessageFacts): string {
   const updates = listUpdates(edits);
   const lines = updates.map((update) => `- ${formatChange(update)} in ${countPlaces(edits, update)}`);
   const from = [...new Set(updates.flatMap(({ image, to }) => formatSource(sources.get(`${image}:${to}`)) ?? []))];
+  const policies = [...new Set(updates.map(({ policy }) => policy))];
+  const held = policies.flatMap((policy) =>
+    (holds?.get(policy)?.versions ?? []).map(({ version }) => ({ policy, version })),
+  );
   const trailers = [
-    ...updates.map(
-      ({ policy, image, from, to }) => `Tallyman-Update: ${policy} ${image} ${oneWord(from ?? '(none)')} -> ${to}`,
-    ),
+    ...updates.map(formatUpdateMark),
+    ...held.map(formatHeldMark),
     ...from.map((source) => `Tallyman-Source: ${source}`),
     `Tallyman-Plan: ${identifyPlan(edits)}`,
   ];
@@ -57,11 +70,6 @@ function formatSubject(updates: readonly Update[]): string {
 
 function formatChange({ policy, from, to }: Update): string {
   return `${policy}: ${from === undefined ? to : `${shorten(from)} → ${shorten(to)}`}`;
-}
-
-/** What stood in a file, or a file's name, may hold anything: in a message it is one line, in a trailer one word. */
-function oneWord(text: string): string {
-  return printable(text, 200).replace(/\s/g, '_');
 }
 
 /** A digest's first twelve digits are enough for people; the trailer has them all. */

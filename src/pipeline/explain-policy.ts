@@ -1,10 +1,12 @@
 /** Why one policy does what it does: every tag, every place. Writes nothing. */
 import type { Problem } from '../error/problem.ts';
-import { type Place, TallymanError } from '../error/tallyman-error.ts';
+import type { Place } from '../error/tallyman-error.ts';
+import type { Hold } from '../hold/hold.ts';
 import type { Policy, SelectRule } from '../policy/policy.ts';
 import { selectTag, sortVerdicts } from '../select/select-tag.ts';
 import type { TagVerdict } from '../select/selection.ts';
 import { formatPlace, formatVersion, readCurrent, type Target } from '../target/target.ts';
+import { findPolicy } from './find-policy.ts';
 import type { ImageLookup } from './look-up-images.ts';
 import { needsPushTimes } from './policy-problems.ts';
 import { type PassContext, type PlannedPass, planPass } from './run-pass.ts';
@@ -27,6 +29,8 @@ export interface Explanation {
   readonly select: SelectRule;
   readonly source: Place;
   readonly suspend: boolean;
+  /** Where a person holds the policy: what is not written, and why. */
+  readonly hold: Hold | undefined;
   readonly places: readonly ExplainedPlace[];
   /** Best version first; as decided for the first place; without one, as for a place that has no version yet. */
   readonly tags: readonly TagVerdict[];
@@ -42,15 +46,14 @@ export async function explainPolicy(
 ): Promise<Explanation> {
   const { repo, memory } = context;
   const contents = await memory.read(repo, await repo.fetch({ signal }), { signal });
-  const policy = contents.policies.find((candidate) => candidate.key === key);
-  if (policy === undefined) throw describeMissing(key, contents);
-  const planned = await planPass(context, lookup, { signal, only: key });
+  const policy = findPolicy(key, contents, 'explain');
+  const planned = await planPass(context, lookup, { signal, wants: (other) => other.key === key, explain: true });
   const own = contents.targets.filter((target) => target.policy.key === key);
   const { image, select, source, suspend } = policy;
   const problems = planned.problems.filter((problem) => concerns(problem, policy));
   const places = own.map((target) => explainPlace(target, planned));
   const tags = await judgeTags(policy, planned, { lookup, nowMs: context.clock.nowMs() });
-  return { policy: key, image, select, source, suspend, places, tags, problems };
+  return { policy: key, image, select, source, suspend, hold: planned.holds.get(key), places, tags, problems };
 }
 
 function explainPlace(target: Target, { edits, selections }: PlannedPass): ExplainedPlace {
@@ -76,24 +79,6 @@ async function judgeTags(
   const facts = gatherFacts(policy, answer.value);
   const [selection = selectTag(policy, answer.value.tags, undefined, { facts, nowMs })] = selections;
   return sortVerdicts(policy, selection.tags, facts);
-}
-
-function describeMissing(
-  key: string,
-  contents: { policies: readonly Policy[]; problems: readonly Problem[] },
-): TallymanError {
-  const broken = contents.problems.find((problem) => problem.policy === key);
-  if (broken !== undefined)
-    return new TallymanError(broken.code, broken.message, { place: broken.place, policy: key, remedy: broken.remedy });
-  const known = contents.policies.map((policy) => policy.key).slice(0, 20);
-  const found = known.length === 0 ? 'the Yaml repo has no usable policy' : `the Yaml repo has ${known.join(', ')}`;
-  return new TallymanError(
-    'PolicyInvalid',
-    `Cannot explain policy "${key}": ${found}, one of its policies was wanted`,
-    {
-      remedy: 'Name a policy as NAMESPACE/NAME; `tallyman check` lists what is wrong with the others.',
-    },
-  );
 }
 
 function describeSilence(policy: Policy): string {

@@ -1,5 +1,6 @@
 /** What keeps a policy from being decided, or from being decided by what is there now. */
 import { createProblem, type Problem, toProblem } from '../error/problem.ts';
+import { describeAsked, type HeldVersion, type Hold } from '../hold/hold.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Staleness } from './answer.ts';
 
@@ -61,4 +62,23 @@ export function toPolicyProblem(policy: Policy, error: unknown): Problem {
 export function describeStale(policy: Policy, { error, sinceMs }: Staleness): Problem {
   const problem = toPolicyProblem(policy, error);
   return { ...problem, message: `${problem.message}; meanwhile its tags of ${new Date(sinceMs).toISOString()} count` };
+}
+
+/** What keeps a policy with a newer version from writing it: a person. At the place that lost the version, if one is known. */
+export function describeHeld(policy: Policy, hold: Hold): Problem {
+  const { key } = policy;
+  const last = hold.versions.findLast(({ lost }) => lost !== undefined) ?? hold.versions.at(-1);
+  const place = last?.lost && { file: last.lost.file, ...(last.lost.line !== undefined && { line: last.lost.line }) };
+  const message =
+    hold.asked !== undefined
+      ? `Cannot update policy "${key}": it is ${describeAsked(hold.asked)} (commit ${hold.asked.commit.slice(0, 7)})`
+      : `Cannot update policy "${key}": a person took version "${last?.version}" away ${describeLoss(last)}, a newer version was wanted`;
+  const wait = hold.asked === undefined ? 'Wait for a newer version, or run' : 'Run';
+  const remedy = `${wait} \`tallyman resume ${key}\` to let it be written again.`;
+  return createProblem('ImageHeld', message, { place: place ?? policy.source, policy: key, remedy });
+}
+
+function describeLoss(held: HeldVersion | undefined): string {
+  const commit = `commit ${held?.commit.slice(0, 7)}`;
+  return held?.lost === undefined ? `before ${commit}` : `from ${held.lost.place} after ${commit}`;
 }

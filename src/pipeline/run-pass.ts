@@ -2,26 +2,32 @@
 import { applyPlan } from '../edit/apply-plan.ts';
 import { type Edit, type Files, listUpdates, type Update } from '../edit/plan.ts';
 import { planTargetEdits } from '../edit/plan-edits.ts';
-import { createProblem, type Problem } from '../error/problem.ts';
+import { type Problem, toProblem } from '../error/problem.ts';
+import type { Hold } from '../hold/hold.ts';
+import type { Policy } from '../policy/policy.ts';
 import type { Selection } from '../select/selection.ts';
 import type { Target } from '../target/target.ts';
 import { formatCommitMessage } from './commit-message.ts';
+import type { HoldMemory } from './find-holds.ts';
 import { createImageLookup, type ImageLookup } from './look-up-images.ts';
+import { describeHeld } from './policy-problems.ts';
 import { createImagePoller, type ImagePoller } from './poll-images.ts';
-import type { Clock, CommitAuthor, Registry, Snapshot, YamlRepo } from './ports.ts';
+import type { Clock, CommitAuthor, Registry, RepoHistory, Snapshot, YamlRepo } from './ports.ts';
+import { type MadeCommit, pushPlan } from './push-plan.ts';
 import type { RepoMemory } from './repo-memory.ts';
-import { selectImages } from './select-images.ts';
+import { type SelectedImages, selectImages } from './select-images.ts';
 
 /** What a pass works with. */
 export interface PassContext {
-  readonly repo: YamlRepo;
+  readonly repo: YamlRepo & RepoHistory;
   readonly registry: Registry;
   /** Shared by passes that follow each other; without one each pass asks the registry. */
   readonly poller?: ImagePoller;
   readonly clock: Clock;
   readonly memory: RepoMemory;
+  readonly holds: HoldMemory;
   readonly author: CommitAuthor;
-  /** Questions that one registry host is asked at the same time. */
+  /** Tag lists that one registry host is asked for at the same time, and manifests. */
   readonly concurrency: number;
   /** Longest wait for the answer to one of them. */
   readonly timeoutMs: number;
@@ -40,18 +46,40 @@ export interface PlannedPass {
   readonly changes: Files;
   /** The bytes that those files have now. */
   readonly before: Files;
+  /** Groups of the policies that are written, each a commit of its own; undefined is the repository's batch. */
+  readonly groups: readonly (string | undefined)[];
   /** Undefined where nothing is to be committed. */
   readonly message: string | undefined;
+  /** By the keys of the policies that a person holds, of those that were asked for: all with something to write. */
+  readonly holds: ReadonlyMap<string, Hold>;
   readonly problems: readonly Problem[];
 }
 
-/** What a pass did. `commit` is undefined where nothing was to be done, or nothing could be. */
+/** What a pass did. */
 export interface PassReport extends PlannedPass {
+  /** In the order in which they were made; none where nothing was to be done, or nothing could be. */
+  readonly commits: readonly MadeCommit[];
+  /** The last of them. */
   readonly commit: string | undefined;
+  /** Most tries that one of them took. */
   readonly tries: number;
 }
 
-const maxPushTries = 8;
+/** Chooses versions for these targets; with `holds`, for none but policies that a person holds. */
+export type ChooseVersions = (
+  targets: readonly Target[],
+  holds: ReadonlyMap<string, Hold> | undefined,
+) => Promise<SelectedImages>;
+
+export interface PlanOptions {
+  readonly signal: AbortSignal;
+  /** For these policies alone. */
+  readonly wants?: (policy: Policy) => boolean;
+  /** Also why each tag was not chosen, and whether these policies are held though they have nothing to write. */
+  readonly explain?: boolean;
+  /** In place of the policies' own choice among the registry's tags. */
+  readonly choose?: ChooseVersions;
+}
 
 /** The registry's answers for one pass. */
 export function openLookup(
@@ -62,66 +90,141 @@ export function openLookup(
   return createImageLookup({ registry, poller: asking }, { concurrency, timeoutMs, signal });
 }
 
-/** Looks, plans, commits and pushes; where the branch moved meanwhile, looks and plans again. A lost race writes nothing. */
-export async function runPass(context: PassContext, options: { signal: AbortSignal }): Promise<PassReport> {
+/**
+ * Looks, plans, commits and pushes, group by group; where the branch moved meanwhile, looks and plans again. A lost race
+ * writes nothing. Where a later group fails, what was committed before is still told.
+ */
+export async function runPass(context: PassContext, options: PlanOptions): Promise<PassReport> {
   const lookup = openLookup(context, options);
-  for (let tries = 1; ; tries += 1) {
-    const planned = await planPass(context, lookup, options);
-    const { snapshot: base, changes, message } = planned;
-    if (message === undefined) return { ...planned, commit: undefined, tries };
-    const whenMs = context.clock.nowMs();
-    const outcome = await context.repo.push({ base, changes, message, author: context.author, whenMs }, options);
-    if (outcome.kind === 'pushed') return { ...planned, commit: outcome.commit, tries };
-    if (tries === maxPushTries)
-      return { ...planned, commit: undefined, tries, problems: [...planned.problems, describeRace(tries)] };
-    await context.clock.sleep(50 * tries * (0.5 + context.clock.random()), options);
-    options.signal.throwIfAborted();
+  const { wants = () => true } = options;
+  const whole = await planPass(context, lookup, options);
+  const [only, ...more] = whole.groups;
+  if (more.length === 0) {
+    const planAgain = () => planPass(context, lookup, options);
+    const { planned, made, tries, problems } = await pushPlan(
+      context,
+      { first: whole, group: only, planAgain },
+      options,
+    );
+    return { ...planned, problems, commits: made === undefined ? [] : [made], commit: made?.commit, tries };
   }
+  const commits: MadeCommit[] = [];
+  const problems = [...whole.problems];
+  let mostTries = 0;
+  for (const group of whole.groups) {
+    const inGroup = (policy: Policy) => policy.group === group && wants(policy);
+    const planAgain = () => planPass(context, lookup, { ...options, wants: inGroup });
+    try {
+      const pushed = await pushPlan(context, { first: await planAgain(), group, planAgain }, options);
+      if (pushed.made !== undefined) commits.push(pushed.made);
+      problems.push(...pushed.problems.filter(({ code }) => code === 'PushRaced'));
+      mostTries = Math.max(mostTries, pushed.tries);
+    } catch (error) {
+      if (commits.length === 0 || options.signal.aborted) throw error;
+      problems.push(toProblem(error));
+      break;
+    }
+  }
+  return { ...whole, problems, commits, commit: commits.at(-1)?.commit, tries: mostTries };
 }
 
-/** Everything but the commit: nothing is written. With `only`, for the policy of that key alone, and with its verdicts. */
-export async function planPass(
-  context: PassContext,
-  lookup: ImageLookup,
-  options: { signal: AbortSignal; only?: string },
-): Promise<PlannedPass> {
+/** Everything but the commit: nothing is written. */
+export async function planPass(context: PassContext, lookup: ImageLookup, options: PlanOptions): Promise<PlannedPass> {
+  const { wants = () => true, explain = false } = options;
   const snapshot = await context.repo.fetch(options);
   const contents = await context.memory.read(context.repo, snapshot, options);
-  const { only } = options;
-  const targets = contents.targets.filter(({ policy }) => only === undefined || policy.key === only);
+  const targets = contents.targets.filter(({ policy }) => wants(policy));
   const { allowedRegistries, clock } = context;
-  const selected = await selectImages(targets, {
-    lookup,
-    allowedRegistries,
-    nowMs: clock.nowMs(),
-    verdicts: only !== undefined,
-  });
-  const files = await readFiles(context, { snapshot, targets, selections: selected.selections }, options);
-  const plan = planTargetEdits(files, targets, selected.selections);
-  const applied = applyPlan(files, plan);
-  const edits = plan.edits.filter((edit) => applied.files.has(edit.file));
+  const selecting = { lookup, allowedRegistries, nowMs: clock.nowMs(), verdicts: explain };
+  const choose: ChooseVersions = options.choose ?? ((some, holds) => selectImages(some, { ...selecting, holds }));
+  const stages = { snapshot, targets, options };
+  const free = await planSelected(context, stages, await choose(targets, undefined));
+  const pending = explain ? contents.policies.filter(wants) : listPolicies(targets, free.edits);
+  const holds = await findHolds(context, { snapshot, targets, pending }, options);
+  const selected = holds.size === 0 ? free.selected : await chooseAgain({ targets, holds, choose }, free.selected);
+  const { edits, ...planned } = holds.size === 0 ? free : await planSelected(context, stages, selected);
   return {
     snapshot,
     policyCount: contents.policies.length,
     selections: selected.selections,
     edits,
     updates: listUpdates(edits),
-    changes: applied.files,
-    before: files,
-    message: edits.length === 0 ? undefined : formatCommitMessage(edits, selected.sources),
-    problems: [contents, selected, plan, applied].flatMap((stage) => stage.problems),
+    changes: planned.changes,
+    before: planned.before,
+    groups: [...new Set(listPolicies(targets, edits).map(({ group }) => group))].sort(),
+    message: edits.length === 0 ? undefined : formatCommitMessage(edits, { sources: selected.sources, holds }),
+    holds,
+    problems: [...contents.problems, ...selected.problems, ...planned.problems, ...listHeld(targets, selected, holds)],
   };
+}
+
+interface Stages {
+  readonly snapshot: Snapshot;
+  readonly targets: readonly Target[];
+  readonly options: { signal: AbortSignal };
+}
+
+/** From versions chosen to bytes proved. */
+async function planSelected(context: PassContext, stages: Stages, selected: SelectedImages) {
+  const { targets } = stages;
+  const before = await readFiles(context, stages, selected.selections);
+  const plan = planTargetEdits(before, targets, selected.selections);
+  const { files: changes, problems } = applyPlan(before, plan);
+  const edits = plan.edits.filter((edit) => changes.has(edit.file));
+  return { selected, before, changes, edits, problems: [...plan.problems, ...problems] };
+}
+
+/** A policy with nothing to write is asked about in explanations only: the usual pass reads no history. */
+async function findHolds(
+  { repo, holds }: PassContext,
+  { snapshot, targets, pending }: Pick<Stages, 'snapshot' | 'targets'> & { pending: readonly Policy[] },
+  options: { signal: AbortSignal },
+): Promise<ReadonlyMap<string, Hold>> {
+  if (pending.length === 0) return new Map();
+  return await holds.find(repo, { commit: snapshot.commit, policies: pending, targets }, options);
+}
+
+/** What was chosen, with the held policies' part chosen again. */
+async function chooseAgain(
+  { targets, holds, choose }: { targets: readonly Target[]; holds: ReadonlyMap<string, Hold>; choose: ChooseVersions },
+  free: SelectedImages,
+): Promise<SelectedImages> {
+  const isFree = ({ policy }: { policy?: string }): boolean => policy === undefined || !holds.has(policy);
+  const again = await choose(
+    targets.filter(({ policy }) => !isFree({ policy: policy.key })),
+    holds,
+  );
+  return {
+    selections: [...free.selections.filter(isFree), ...again.selections],
+    sources: new Map([...free.sources, ...again.sources]),
+    problems: [...free.problems.filter(isFree), ...again.problems],
+  };
+}
+
+function listHeld(
+  targets: readonly Target[],
+  { selections }: SelectedImages,
+  holds: ReadonlyMap<string, Hold>,
+): readonly Problem[] {
+  const held = new Set(selections.filter(({ kind }) => kind === 'held').map(({ policy }) => policy));
+  const policies = new Set(targets.map(({ policy }) => policy).filter(({ key }) => held.has(key)));
+  return [...policies].flatMap((policy) => {
+    const hold = holds.get(policy.key);
+    return hold === undefined ? [] : [describeHeld(policy, hold)];
+  });
+}
+
+/** The policies that edits are made for. */
+function listPolicies(targets: readonly Target[], edits: readonly Edit[]): readonly Policy[] {
+  const keys = new Set(edits.map(({ update }) => update.policy));
+  return [...new Set(targets.map(({ policy }) => policy).filter(({ key }) => keys.has(key)))];
 }
 
 /** The bytes of the files that may change: cost follows the changes, not the repository. */
 async function readFiles(
   { repo }: PassContext,
-  {
-    snapshot,
-    targets,
-    selections,
-  }: { snapshot: Snapshot; targets: readonly Target[]; selections: readonly Selection[] },
-  options: { signal: AbortSignal },
+  { snapshot, targets, options }: Stages,
+  selections: readonly Selection[],
 ): Promise<Files> {
   const moving = new Set(
     selections.filter(({ kind, digest }) => kind === 'update' || digest !== undefined).map(({ policy }) => policy),
@@ -137,12 +240,5 @@ async function readFiles(
       const bytes = blobs.get(oid);
       return bytes === undefined ? [] : [[path, bytes] as const];
     }),
-  );
-}
-
-function describeRace(tries: number): Problem {
-  return createProblem(
-    'PushRaced',
-    `Cannot push: the branch moved ${tries} times while the commit was made, a quiet moment was wanted`,
   );
 }

@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { groupBy } from '../collection/group-by.ts';
 import type { Problem } from '../error/problem.ts';
+import { type Hold, holdBack } from '../hold/hold.ts';
 import type { Policy } from '../policy/policy.ts';
 import { selectTag } from '../select/select-tag.ts';
 import type { Selection } from '../select/selection.ts';
@@ -36,6 +37,8 @@ export interface SelectOptions {
   readonly nowMs: number;
   /** Also why each tag was not chosen; else `tags` of the selections are empty, for thousands of policies keep them. */
   readonly verdicts: boolean;
+  /** By the keys of the policies that a person holds, as far as they were asked for. */
+  readonly holds?: ReadonlyMap<string, Hold> | undefined;
 }
 
 /** One decision on its way. */
@@ -104,9 +107,13 @@ function decide(policy: Policy, targets: readonly Target[], options: Gathering):
 function select(
   { policy, current, asked }: Pick<Decision, 'policy' | 'current' | 'asked'>,
   listing: TagListing,
-  { nowMs, verdicts }: Pick<SelectOptions, 'nowMs' | 'verdicts'>,
+  { nowMs, verdicts, holds }: Pick<SelectOptions, 'nowMs' | 'verdicts' | 'holds'>,
 ): Selection {
-  const selection = selectTag(policy, listing.tags, current, { nowMs, facts: gatherFacts(policy, listing, asked) });
+  const hold = holds?.get(policy.key);
+  const held = hold && new Set(hold.versions.map(({ version }) => version));
+  const facts = gatherFacts(policy, listing, asked);
+  const free = selectTag(policy, listing.tags, current, { nowMs, facts, ...(held && { held }) });
+  const selection = hold === undefined ? free : holdBack(policy, free, { hold, facts });
   return verdicts ? selection : { ...selection, tags: [] };
 }
 
@@ -169,7 +176,8 @@ async function learn(
   if (source !== undefined)
     sources.set(`${policy.image}:${tag}`, source).set(`${policy.image}:${tag}@${digest}`, source);
   const asked = new Map(decision.asked).set(tag, { digest, ...(platforms && { platforms }) });
-  const decides = policy.select.kind === 'digest' || policy.platforms.length > 0;
+  const held = options.holds?.has(policy.key) === true;
+  const decides = policy.select.kind === 'digest' || policy.platforms.length > 0 || held;
   const answer = decides ? lookup.tagsOf(policy.repository) : undefined;
   if (answer === undefined || 'error' in answer) return { ...decision, asked, selection: { ...selection, digest } };
   await setImmediate();

@@ -29,7 +29,7 @@ describe('formatCommitMessage', () => {
     const sources = new Map([['ghcr.io/acme/web:1.5.0', { url: 'https://git.example.com/web', revision: 'abc' }]]);
     const edits = [testEdit()];
     assert.equal(
-      formatCommitMessage(edits, sources),
+      formatCommitMessage(edits, { sources }),
       `shop/web: 1.4.2 → 1.5.0
 
 - shop/web: 1.4.2 → 1.5.0 in web.yaml
@@ -48,7 +48,7 @@ Tallyman-Plan: ${identifyPlan(edits)}
         testEdit({ file: 'b.yaml', to: `1.5.0@${digest}` }),
         testEdit({ policy: 'shop/api', from: undefined }),
       ],
-      new Map(),
+      { sources: new Map() },
     );
     assert.match(message, /^Update 2 images\n/);
     assert.match(message, /- shop\/web: 1\.4\.2 → 1\.5\.0@sha256:abababababab in 2 files/);
@@ -60,7 +60,7 @@ Tallyman-Plan: ${identifyPlan(edits)}
 describe('formatCommitMessage against hostile text', () => {
   it('lets neither a file name nor an old value forge a line or a trailer', () => {
     const evil = 'x\n\nTallyman-Update: evil/evil a b -> c\u001b[2J';
-    const message = formatCommitMessage([testEdit({ from: evil, file: `${evil}.yaml` })], new Map());
+    const message = formatCommitMessage([testEdit({ from: evil, file: `${evil}.yaml` })], { sources: new Map() });
     assert.equal(message.match(/^Tallyman-Update:/gm)?.length, 1);
     assert.equal(message.trimEnd().split('\n').length, 6);
     assert.doesNotMatch(message.replaceAll('\n', ''), /\p{Cc}/u);

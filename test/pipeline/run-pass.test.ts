@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createYamlRepo } from '../../src/git/yaml-repo.ts';
-import type { Clock, YamlRepo } from '../../src/pipeline/ports.ts';
+import { createHoldMemory } from '../../src/pipeline/find-holds.ts';
+import type { Clock } from '../../src/pipeline/ports.ts';
 import { createRepoMemory } from '../../src/pipeline/repo-memory.ts';
 import { type PassContext, runPass } from '../../src/pipeline/run-pass.ts';
 import { createRegistry } from '../../src/registry/create-registry.ts';
@@ -45,6 +46,7 @@ function openRepo(files: Record<string, string>): {
     registry,
     clock,
     memory: createRepoMemory(['.']),
+    holds: createHoldMemory(),
     author: { name: 'Bot', email: 'bot@example.com' },
     concurrency: 4,
     timeoutMs: 10_000,
@@ -75,7 +77,7 @@ describe('runPass', () => {
   it('plans again where the branch moved, so that both changes are there', async () => {
     const { path, context, read } = openRepo({ 'policy.yaml': policy('web'), 'web.yaml': workload('acme/web', '1.4.2') });
     let races = 0;
-    const repo: YamlRepo = {
+    const repo: PassContext['repo'] = {
       ...context.repo,
       push: async (commit, options) => {
         races += 1;
@@ -91,7 +93,7 @@ describe('runPass', () => {
 
   it('gives up after a bounded number of lost races, and says so', async () => {
     const { context } = openRepo({ 'policy.yaml': policy('web'), 'web.yaml': workload('acme/web', '1.4.2') });
-    const repo: YamlRepo = { ...context.repo, push: async () => ({ kind: 'moved' }) };
+    const repo: PassContext['repo'] = { ...context.repo, push: async () => ({ kind: 'moved' }) };
     const report = await runPass({ ...context, repo }, { signal });
     assert.equal(report.commit, undefined);
     assert.deepEqual(report.problems.map((problem) => problem.code), ['PushRaced']);
@@ -134,7 +136,7 @@ describe('runPass', () => {
   it('reads a blob once, however many passes look at it', async () => {
     const { path, context } = openRepo({ 'policy.yaml': policy('web'), 'web.yaml': workload('acme/web', '1.4.2'), 'other.yaml': workload('acme/other', '1') });
     const read: string[] = [];
-    const repo: YamlRepo = {
+    const repo: PassContext['repo'] = {
       ...context.repo,
       readBlobs: (oids, options) => {
         read.push(...oids);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createProblem } from '../../src/error/problem.ts';
 import { TallymanError } from '../../src/error/tallyman-error.ts';
+import { createHoldMemory } from '../../src/pipeline/find-holds.ts';
 import type { Clock, Log } from '../../src/pipeline/ports.ts';
 import { createRepoMemory } from '../../src/pipeline/repo-memory.ts';
 import { createWake } from '../../src/pipeline/wake.ts';
@@ -60,6 +61,8 @@ describe('watchRepo', () => {
       },
       readBlobs: async () => new Map(),
       push: async () => ({ kind: 'moved' }) as const,
+      listCommits: async () => ({ commits: [], complete: true }),
+      findFiles: async () => new Map(),
     };
     const registry = {
       listTags: async () => ({ tags: [], pushedMs: undefined }),
@@ -72,6 +75,7 @@ describe('watchRepo', () => {
       registry,
       clock,
       memory: createRepoMemory(['.']),
+      holds: createHoldMemory(),
       author,
       concurrency: 1,
       timeoutMs: 1000,

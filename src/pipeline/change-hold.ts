@@ -1,0 +1,71 @@
+/** Begins or ends a hold, as a commit that changes no file: Git's history is the memory. */
+import type { Problem } from '../error/problem.ts';
+import { describeAsked, type Hold } from '../hold/hold.ts';
+import { formatHoldMark, formatReason, formatResumeMark } from '../hold/marks.ts';
+import { findPolicy } from './find-policy.ts';
+import { describeRace, maxPushTries, pauseBeforeTry } from './push-plan.ts';
+import type { PassContext } from './run-pass.ts';
+
+/** What is asked: `{ verb: 'hold', policy: 'shop/web', reason: 'until the audit is done' }` */
+export interface HoldChange {
+  readonly verb: 'hold' | 'resume';
+  readonly policy: string;
+  /** Empty where none is given. */
+  readonly reason: string;
+}
+
+/** What came of it; `commit` is undefined where nothing had to be done. */
+export interface ChangedHold {
+  readonly commit: string | undefined;
+  /** One line for people. */
+  readonly told: string;
+  /** `PushRaced`: nothing was written. */
+  readonly problem?: Problem;
+}
+
+/** Commits and pushes the change, again where the branch moved. Throws `PolicyInvalid` where there is no such policy. */
+export async function changeHold(
+  context: PassContext,
+  change: HoldChange,
+  options: { signal: AbortSignal },
+): Promise<ChangedHold> {
+  const { repo, memory, holds, clock, author } = context;
+  for (let tries = 1; ; tries += 1) {
+    const base = await repo.fetch(options);
+    const contents = await memory.read(repo, base, options);
+    const policy = findPolicy(change.policy, contents, change.verb);
+    const targets = contents.targets.filter((target) => target.policy === policy);
+    const found = await holds.find(repo, { commit: base.commit, policies: [policy], targets }, options);
+    const hold = found.get(policy.key);
+    const done = describeDone(change, hold);
+    if (done !== undefined) return { commit: undefined, told: done };
+    const message = formatMessage(change, hold);
+    const commit = { base, changes: new Map(), message, author, whenMs: clock.nowMs() };
+    const outcome = await repo.push(commit, options);
+    if (outcome.kind === 'pushed') return { commit: outcome.commit, told: describeChange(change, outcome.commit) };
+    if (tries === maxPushTries) return { commit: undefined, told: '', problem: describeRace(tries) };
+    await pauseBeforeTry(clock, tries, options);
+  }
+}
+
+function describeDone({ verb, policy }: HoldChange, hold: Hold | undefined): string | undefined {
+  if (verb === 'hold') return hold?.asked && `${policy} is ${describeAsked(hold.asked)}: nothing to do`;
+  return hold === undefined ? `${policy} is not held: nothing to do` : undefined;
+}
+
+function describeChange({ verb, policy }: HoldChange, commit: string): string {
+  return verb === 'hold'
+    ? `${policy} is held until \`tallyman resume ${policy}\`, as of commit ${commit}`
+    : `${policy} is updated again, as of commit ${commit}`;
+}
+
+/** `resume` names what may be written again. */
+function formatMessage({ verb, policy, reason }: HoldChange, hold: Hold | undefined): string {
+  const why = formatReason(reason);
+  const freed =
+    verb === 'resume' ? (hold?.versions ?? []).map(({ version }) => `- ${version} may be written again`) : [];
+  const body = [...(why === '' ? [] : [why]), ...freed];
+  const trailer = verb === 'hold' ? formatHoldMark({ policy, reason }) : formatResumeMark(policy);
+  const subject = verb === 'hold' ? `Hold ${policy}` : `Resume ${policy}`;
+  return [subject, ...(body.length === 0 ? [] : [body.join('\n')]), trailer].join('\n\n').concat('\n');
+}
