@@ -1,0 +1,211 @@
+/** Pull-request mode: each group of policies gets a branch and a pull request, which later passes keep in step. */
+import { createProblem, isError, type Problem, toProblem } from '../error/problem.ts';
+import type { Policy } from '../policy/policy.ts';
+import { formatBranchPrefix, nameBranch } from '../propose/branch-name.ts';
+import { type ClosedVersion, holdClosed } from '../propose/hold-closed.ts';
+import { type ProposalStep, planProposals, type WantedProposal } from '../propose/plan-proposals.ts';
+import { identifyPlan } from './commit-message.ts';
+import type { ImageLookup } from './look-up-images.ts';
+import { findBranches, findClosedVersions, type Proposing } from './propose-facts.ts';
+import { identifyFiles } from './propose-mark.ts';
+import { type Proposal, takeStep } from './propose-step.ts';
+import { type ChooseVersions, openLookup, type PassContext, type PlannedPass, planPass } from './run-pass.ts';
+import { selectImages } from './select-images.ts';
+
+export type ProposingContext = PassContext & { readonly proposing?: Proposing | undefined };
+
+/** What became of the branches and pull requests in one pass. */
+export interface ProposedChanges {
+  readonly proposals: readonly Proposal[];
+  readonly problems: readonly Problem[];
+}
+
+/** Of policies that name no group. */
+const batchGroup = 'updates';
+const nothing: ProposedChanges = { proposals: [], problems: [] };
+
+interface CallOptions {
+  readonly signal: AbortSignal;
+}
+
+export function isProposed({ mode }: Policy): boolean {
+  return mode === 'pull-request';
+}
+
+/** The branch that a policy's changes are proposed on. */
+export function nameProposal(policy: Policy, baseBranch: string): string {
+  return nameBranch(baseBranch, policy.group ?? batchGroup);
+}
+
+/**
+ * Plans every group of these policies anew and brings its branch and pull request in step: at most one request that
+ * changes something for each of them, and none where all is as it should be. A group that fails is a problem, the others
+ * go on. Where no policy asks for pull requests and no branch is left over, the forge is not asked.
+ */
+export async function proposeChanges(
+  given: ProposingContext,
+  policies: readonly Policy[],
+  options: CallOptions,
+): Promise<ProposedChanges> {
+  const { proposing } = given;
+  const own = policies.filter(isProposed);
+  if (proposing === undefined) return own.length === 0 ? nothing : { proposals: [], problems: [describeHomeless(own)] };
+  if (own.length === 0 && !proposing.memory.mayHaveBranches) return nothing;
+  const { baseBranch, memory } = proposing;
+  const context = await pinBase(given, options);
+  const prefix = formatBranchPrefix(baseBranch);
+  const lookup = openLookup(context, options);
+  const whole = await planPass(context, lookup, { ...options, wants: isProposed });
+  const groups = whole.groups.length === 0 ? [] : listGroups(own, whole);
+  const branches = await findBranches(proposing, prefix, options);
+  memory.mayHaveBranches = branches.length > 0;
+  if (groups.length === 0 && branches.length === 0) return { proposals: [], problems: whole.problems };
+  const closedOf = groups.map((group) => nameBranch(baseBranch, group));
+  const pullRequests = await proposing.forge.listPullRequests({ baseBranch, prefix, closedOf }, options);
+  const closed = await findClosedVersions(proposing, { pullRequests, branches }, options);
+  const plans = await planGroups(context, { lookup, groups, closed }, options);
+  const wanted = plans.flatMap(({ wanted }) => wanted ?? []);
+  const held = new Set(plans.filter(({ isHeld }) => isHeld).map(({ branch }) => branch));
+  const problems = dedupe([...whole.problems, ...plans.flatMap((plan) => plan.problems)]);
+  const isDoubtful = findDoubts(problems);
+  const steps = planProposals({ wanted, branches, pullRequests, held, isDoubtful });
+  const done = await takeSteps({ ...context, proposing }, { steps, plans }, options);
+  return {
+    proposals: [...done.proposals, ...listHeld(plans, done.proposals)],
+    problems: [...problems, ...done.problems],
+  };
+}
+
+/** All groups are planned on one base. */
+async function pinBase(context: ProposingContext, options: CallOptions): Promise<ProposingContext> {
+  const snapshot = await context.repo.fetch(options);
+  return { ...context, repo: { ...context.repo, fetch: async () => snapshot } };
+}
+
+/** Names of the groups that have something to change. */
+function listGroups(policies: readonly Policy[], { updates }: PlannedPass): readonly string[] {
+  const changing = new Set(updates.map(({ policy }) => policy));
+  const names = policies.filter(({ key }) => changing.has(key)).map(({ group }) => group ?? batchGroup);
+  return [...new Set(names)].sort();
+}
+
+interface GroupPlan {
+  readonly branch: string;
+  readonly planned: PlannedPass;
+  /** Undefined where nothing is left to propose. */
+  readonly wanted: WantedProposal | undefined;
+  /** Whether persons closed something of it. */
+  readonly isHeld: boolean;
+  readonly problems: readonly Problem[];
+}
+
+interface Planning {
+  readonly lookup: ImageLookup;
+  readonly groups: readonly string[];
+  readonly closed: readonly ClosedVersion[];
+}
+
+async function planGroups(
+  context: ProposingContext,
+  { lookup, groups, closed }: Planning,
+  options: CallOptions,
+): Promise<readonly GroupPlan[]> {
+  const plans: GroupPlan[] = [];
+  for (const group of groups) {
+    const held = new Map<string, ClosedVersion>();
+    const wants = (policy: Policy) => isProposed(policy) && (policy.group ?? batchGroup) === group;
+    const choose = chooseWithout(context, { lookup, closed, held });
+    const planned = await planPass(context, lookup, { ...options, wants, choose });
+    const branch = nameBranch(context.proposing?.baseBranch ?? '', group);
+    const wanted = planned.edits.length === 0 ? undefined : toWanted(planned, { group, branch });
+    const problems = [...planned.problems, ...[...held].map(([policy, version]) => describeClosed(policy, version))];
+    plans.push({ branch, planned, wanted, isHeld: held.size > 0, problems });
+  }
+  return plans;
+}
+
+/** The policies' own choice, without what persons closed; `held` gets what that was, by policy. */
+function chooseWithout(
+  { allowedRegistries, clock }: ProposingContext,
+  { lookup, closed, held }: Pick<Planning, 'lookup' | 'closed'> & { held: Map<string, ClosedVersion> },
+): ChooseVersions {
+  return async (targets, holds) => {
+    const selecting = { lookup, allowedRegistries, nowMs: clock.nowMs(), verdicts: false, holds };
+    const selected = await selectImages(targets, selecting);
+    const policies = new Map(targets.map(({ policy }) => [policy.key, policy]));
+    const selections = selected.selections.map((selection) => {
+      const policy = policies.get(selection.policy);
+      if (policy === undefined || closed.length === 0) return selection;
+      const left = holdClosed(policy, selection, closed);
+      const by = closed.find((version) => version.policy === policy.key);
+      if (left !== selection && by !== undefined) held.set(policy.key, by);
+      return left;
+    });
+    return { ...selected, selections };
+  };
+}
+
+function toWanted({ edits, snapshot, changes }: PlannedPass, about: { group: string; branch: string }): WantedProposal {
+  const policies = [...new Set(edits.map(({ update }) => update.policy))];
+  return { ...about, plan: identifyPlan(edits), files: identifyFiles(snapshot, new Set(changes.keys())), policies };
+}
+
+/** Whether something went wrong that may hide what a policy wants; a fault of no one policy may hide any of them. */
+function findDoubts(problems: readonly Problem[]): (policy: string) => boolean {
+  const errors = problems.filter(isError);
+  const isAny = errors.some(({ policy }) => policy === undefined);
+  const keys = new Set(errors.map(({ policy }) => policy));
+  return (policy) => isAny || keys.has(policy);
+}
+
+async function takeSteps(
+  context: ProposingContext & { readonly proposing: Proposing },
+  { steps, plans }: { steps: readonly ProposalStep[]; plans: readonly GroupPlan[] },
+  { signal }: CallOptions,
+): Promise<ProposedChanges> {
+  const proposals: Proposal[] = [];
+  const problems: Problem[] = [];
+  for (const step of steps) {
+    const branch = 'wanted' in step ? step.wanted.branch : step.branch;
+    const planned = plans.find((plan) => plan.branch === branch)?.planned;
+    try {
+      const { problem, ...done } = await takeStep(context, step, { planned, signal });
+      const updates = 'wanted' in step ? (planned?.updates ?? []) : [];
+      proposals.push({ ...done, branch, updates });
+      if (problem !== undefined) problems.push(problem);
+    } catch (error) {
+      signal.throwIfAborted();
+      problems.push(toProblem(error));
+    }
+  }
+  return { proposals, problems };
+}
+
+function listHeld(plans: readonly GroupPlan[], done: readonly Proposal[]): readonly Proposal[] {
+  const told = new Set(done.map(({ branch }) => branch));
+  return plans
+    .filter(({ branch, isHeld }) => isHeld && !told.has(branch))
+    .map(({ branch }) => ({ branch, state: 'held', url: undefined, updates: [] }));
+}
+
+function describeClosed(policy: string, { version, url }: ClosedVersion): Problem {
+  const found = `a person closed the pull request of version "${version}" without a merge (${url})`;
+  return createProblem('ImageHeld', `Cannot update policy "${policy}": ${found}, a newer version was wanted`, {
+    policy,
+    remedy: 'Wait for a newer version, or open the pull request again.',
+  });
+}
+
+function describeHomeless(policies: readonly Policy[]): Problem {
+  const [first] = policies;
+  const more = policies.length > 1 ? ` and ${policies.length - 1} more` : '';
+  const found = 'no forge is known for the Yaml repo, or its branch is not named';
+  const message = `Cannot open pull requests for policy "${first?.key}"${more}: ${found}, both were wanted`;
+  return createProblem('ConfigInvalid', message, {
+    remedy: 'Set `branch` and `forge` of the Yaml repo under `repos` in the configuration.',
+  });
+}
+
+function dedupe(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
+}
