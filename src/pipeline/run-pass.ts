@@ -92,15 +92,15 @@ export function openLookup(
 
 /**
  * Looks, plans, commits and pushes, group by group; where the branch moved meanwhile, looks and plans again. A lost race
- * writes nothing. Where a later group fails, what was committed before is still told.
+ * writes nothing. Policies that ask for pull requests are left out. Where a later group fails, what was committed before is still told.
  */
 export async function runPass(context: PassContext, options: PlanOptions): Promise<PassReport> {
   const lookup = openLookup(context, options);
-  const { wants = () => true } = options;
-  const whole = await planPass(context, lookup, options);
+  const wants = (policy: Policy) => policy.mode !== 'pull-request' && (options.wants?.(policy) ?? true);
+  const whole = await planPass(context, lookup, { ...options, wants });
   const [only, ...more] = whole.groups;
   if (more.length === 0) {
-    const planAgain = () => planPass(context, lookup, options);
+    const planAgain = () => planPass(context, lookup, { ...options, wants });
     const { planned, made, tries, problems } = await pushPlan(
       context,
       { first: whole, group: only, planAgain },
