@@ -1,0 +1,31 @@
+/** One pass in both modes: commits on the watched branch, then pull requests into it. */
+import { type Problem, toProblem } from '../error/problem.ts';
+import { type ProposingContext, proposeChanges } from './propose-changes.ts';
+import type { Proposal } from './propose-step.ts';
+import { type PassReport, runPass } from './run-pass.ts';
+
+/** What a pass did, with what became of branches and pull requests. */
+export interface WholeReport extends PassReport {
+  readonly proposals: readonly Proposal[];
+}
+
+/** Commits first, so that what is proposed is on top of them. Where the pull requests fail, the commits are still told. */
+export async function commitAndPropose(
+  context: ProposingContext,
+  options: { signal: AbortSignal },
+): Promise<WholeReport> {
+  const report = await runPass(context, options);
+  try {
+    const { policies } = await context.memory.read(context.repo, report.snapshot, options);
+    const { proposals, problems } = await proposeChanges(context, policies, options);
+    return { ...report, proposals, problems: merge(report.problems, problems) };
+  } catch (error) {
+    options.signal.throwIfAborted();
+    return { ...report, proposals: [], problems: merge(report.problems, [toProblem(error)]) };
+  }
+}
+
+/** Both modes tell what is wrong with files. */
+function merge(...lists: readonly (readonly Problem[])[]): readonly Problem[] {
+  return [...new Map(lists.flat().map((problem) => [JSON.stringify(problem), problem])).values()];
+}
