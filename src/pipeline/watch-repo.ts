@@ -1,8 +1,10 @@
 /** Passes over one Yaml repo, one after the other, until told to stop. */
 import { catalogue } from '../error/catalogue.ts';
 import { type Problem, toProblem } from '../error/problem.ts';
+import { commitAndPropose, type WholeReport } from './commit-and-propose.ts';
 import type { Log } from './ports.ts';
-import { type PassContext, type PassReport, runPass } from './run-pass.ts';
+import type { ProposingContext } from './propose-changes.ts';
+import type { Proposal } from './propose-step.ts';
 import { createWake, type Wake } from './wake.ts';
 
 export interface WatchOptions {
@@ -19,14 +21,14 @@ export interface WatchOptions {
 const maxBackoffMs = 15 * 60_000;
 
 /** Resolves once the signal aborts; a pass that fails is told and tried again, later each time. */
-export async function watchRepo(context: PassContext, options: WatchOptions): Promise<void> {
+export async function watchRepo(context: ProposingContext, options: WatchOptions): Promise<void> {
   const { intervalMs, log, signal, wake = createWake() } = options;
   const teller = createProblemTeller(log);
   const passTeller = createProblemTeller(log);
   let failures = 0;
   while (!signal.aborted) {
     try {
-      tellReport(await runPass(context, { signal }), log, teller);
+      tellReport(await commitAndPropose(context, { signal }), log, teller);
       passTeller.tell([]);
       failures = 0;
     } catch (error) {
@@ -40,8 +42,8 @@ export async function watchRepo(context: PassContext, options: WatchOptions): Pr
   }
 }
 
-/** One line for each commit and each selection worth one; problems as they come and go. */
-export function tellReport(report: PassReport, log: Log, teller: ProblemTeller): void {
+/** One line for each commit, each selection worth one and each pull request that changed; problems as they come and go. */
+export function tellReport(report: WholeReport, log: Log, teller: ProblemTeller): void {
   const { commit, commits, updates, snapshot, policyCount, tries } = report;
   for (const made of commits) {
     for (const update of made.updates) {
@@ -51,8 +53,17 @@ export function tellReport(report: PassReport, log: Log, teller: ProblemTeller):
       );
     }
   }
+  for (const proposal of report.proposals) tellProposal(proposal, log);
   log.debug({ commit: commit ?? snapshot.commit, policies: policyCount, updates: updates.length, tries }, 'pass done');
   teller.tell(report.problems);
+}
+
+const quietStates: readonly Proposal['state'][] = ['waiting', 'held', 'taken', 'doubtful'];
+
+function tellProposal({ branch, state, url, updates }: Proposal, log: Log): void {
+  const level = quietStates.includes(state) ? 'debug' : 'info';
+  const versions = updates.map(({ policy, to }) => `${policy} ${to}`);
+  log[level]({ branch, state, url, updates: versions }, `pull request of ${branch}: ${state}`);
 }
 
 export interface ProblemTeller {
