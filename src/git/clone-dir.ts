@@ -3,7 +3,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { showBranch } from './branch.ts';
 import { parseParents } from './commit.ts';
-import { type FetchRequest, fetchPack, findAbilities } from './fetch-pack.ts';
+import { type FetchRequest, fetchPack } from './fetch-pack.ts';
 import { readText } from './git-dir.ts';
 import { indexPack } from './index-pack.ts';
 import { maxMetadataBytes } from './object.ts';
@@ -78,7 +78,7 @@ export async function receive(receiving: Receiving, { signal }: { signal: AbortS
   const { gitDir, store, transport, server, request, ref } = receiving;
   const answer = await fetchPack({ transport, server }, request, { signal });
   const indexed = await indexPack(answer.pack, { signal });
-  const partial = request.filter !== undefined && findAbilities(server).filter;
+  const partial = answer.filtered;
   await removeTemporary(gitDir);
   if (partial && !isPartial(gitDir)) {
     const config = formatConfig({ url: transport.shownUrl, branch: showBranch(ref), partial });

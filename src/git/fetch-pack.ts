@@ -1,4 +1,5 @@
 /** Downloading objects in one round: what is wanted, what is here, and a pack of the rest. Sources: git's "gitprotocol-v2" (fetch), "gitprotocol-pack". */
+import { TallymanError } from '../error/tallyman-error.ts';
 import { fetchRefused, repoUnavailable } from './errors.ts';
 import { createPacketCursor, delimPacket, encodePacket, flushPacket, packetText } from './pkt-line.ts';
 import type { Advertisement } from './remote-refs.ts';
@@ -25,6 +26,8 @@ export interface FetchAnswer {
   readonly pack: Buffer;
   /** Commits that the pack gives without their parents. */
   readonly shallow: readonly string[];
+  /** Whether the filter was sent. */
+  readonly filtered: boolean;
 }
 
 /** Whether the server can do more than whole downloads of branch tips. */
@@ -55,7 +58,20 @@ export async function fetchPack(
 ): Promise<FetchAnswer> {
   const body = server.version2 ? formatVersion2(server, request) : formatVersion0(server, request);
   const answer = await transport.exchange('git-upload-pack', body, { signal, version2: server.version2 });
-  return parseAnswer(answer, transport.shownUrl);
+  const filtered = request.filter !== undefined && findAbilities(server).filter;
+  try {
+    return { ...parseAnswer(answer, transport.shownUrl), filtered };
+  } catch (error) {
+    // Servers may allow some kinds alone, and say so only here. Source: git's "uploadpackfilter".
+    if (!filtered || !isFilterRefusal(error)) throw error;
+    return fetchPack({ transport, server }, { ...request, filter: undefined }, { signal });
+  }
+}
+
+function isFilterRefusal(error: unknown): boolean {
+  return (
+    error instanceof TallymanError && /the server said .*filter .*(?:not supported|not allowed)/i.test(error.message)
+  );
 }
 
 /** One command with its arguments. */
@@ -108,7 +124,7 @@ function formatLimits(server: Advertisement, { shallow, depth, filter }: FetchRe
  * Both versions: lines of text (section names, `shallow <id>`, ACK, NAK), then the pack on side-band 1, or bare where the
  * server has no side-bands.
  */
-function parseAnswer(answer: Buffer, shownUrl: string): FetchAnswer {
+function parseAnswer(answer: Buffer, shownUrl: string): Omit<FetchAnswer, 'filtered'> {
   const cursor = createPacketCursor(answer);
   const shallow: string[] = [];
   let fatal = '';

@@ -9,10 +9,11 @@ import { walkCommits } from './commit-walk.ts';
 import { missingObject, repoInvalid } from './errors.ts';
 import { findFiles } from './find-files.ts';
 import { type Checkout, findCheckout, type GitDir, openGitDir } from './git-dir.ts';
+import { createLocalBranches, type Local } from './local-branches.ts';
 import { commitRef, findHeadBranch, type RefMove, readRef, resolveSymbolic } from './local-refs.ts';
 import { acquireLock, type LockFile } from './lock-file.ts';
 import { maxMetadataBytes } from './object.ts';
-import { createObjectStore, type ObjectStore } from './object-store.ts';
+import { createObjectStore } from './object-store.ts';
 import { writeObjects } from './object-write.ts';
 import type { SignCommit } from './sign-commit.ts';
 import { createSnapshotReader } from './snapshot.ts';
@@ -24,11 +25,6 @@ interface LocalRepoOptions {
   readonly branch: string | undefined;
   readonly maxBlobBytes: number;
   readonly sign?: SignCommit | undefined;
-}
-
-interface Local {
-  readonly git: GitDir;
-  readonly store: ObjectStore;
 }
 
 /** One branch of a local repository. The repository is opened at the first call. */
@@ -65,6 +61,7 @@ export function createLocalRepo({ path, branch, maxBlobBytes, sign }: LocalRepoO
       const opened = open();
       return pushCommit(opened, { commit, ref: findRef(opened.git), sign, signal });
     },
+    ...createLocalBranches({ open, findRef, sign }),
     async close() {
       local?.store.close();
       local = undefined;

@@ -1,16 +1,13 @@
 /** The Yaml repo on a server. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { TallymanError } from '../error/tallyman-error.ts';
-import type { NewCommit, PushOutcome, Snapshot } from '../pipeline/ports.ts';
-import { showBranch } from './branch.ts';
-import { buildCommit } from './commit.ts';
-import { isDamage, pushRejected } from './errors.ts';
-import { type Accepted, createKeptClone, type KeptClone } from './kept-clone.ts';
-import { formatPack } from './pack-write.ts';
+import type { Snapshot } from '../pipeline/ports.ts';
+import { isDamage } from './errors.ts';
+import { createKeptClone } from './kept-clone.ts';
+import { createRemoteBranches } from './remote-branches.ts';
 import { createRemoteHistory } from './remote-history.ts';
-import { createRemoteRefs, type RemoteRefs, type Tip } from './remote-refs.ts';
-import { advertisePush, type PushAnswer, sendPack } from './send-pack.ts';
+import { pushCommit, type Remote } from './remote-push.ts';
+import { createRemoteRefs, type Tip } from './remote-refs.ts';
 import type { SignCommit } from './sign-commit.ts';
 import { createSnapshotReader } from './snapshot.ts';
 import type { GitTransport } from './transport.ts';
@@ -22,14 +19,6 @@ interface RemoteRepoOptions {
   readonly stateDir: string;
   readonly maxBlobBytes: number;
   readonly sign?: SignCommit | undefined;
-  readonly log: Log;
-}
-
-interface Remote {
-  readonly transport: GitTransport;
-  readonly refs: RemoteRefs;
-  readonly clone: KeptClone;
-  readonly sign: SignCommit | undefined;
   readonly log: Log;
 }
 
@@ -70,12 +59,13 @@ export function createRemoteRepo(options: RemoteRepoOptions): ClosableYamlRepo {
       throw error;
     }
   };
-  /** The past can be asked for before the first `fetch`. */
-  const prepare = async (signal: AbortSignal): Promise<void> => {
-    if (tip !== undefined) return;
+  /** Anything can be asked for before the first `fetch`. */
+  const prepare = async (signal: AbortSignal): Promise<Tip> => {
+    if (tip !== undefined) return tip;
     const found = await remote.refs.fetchTip({ signal });
     await clone.update(found, { signal });
     tip = found;
+    return tip;
   };
   return {
     async fetch({ signal }) {
@@ -105,62 +95,10 @@ export function createRemoteRepo(options: RemoteRepoOptions): ClosableYamlRepo {
       tip ??= await remote.refs.fetchTip({ signal });
       return pushCommit(remote, { commit, ref: tip.ref, signal });
     },
+    ...createRemoteBranches(remote, prepare),
     async close() {
       clone.close();
       await transport.close();
     },
   };
-}
-
-interface Pushing {
-  readonly commit: NewCommit;
-  readonly ref: string;
-  readonly signal: AbortSignal;
-}
-
-async function pushCommit(remote: Remote, { commit, ref, signal }: Pushing): Promise<PushOutcome> {
-  const { transport, clone } = remote;
-  const { refs, capabilities } = await advertisePush(transport, { signal });
-  if (refs.get(ref) !== commit.base.commit) return { kind: 'moved' };
-  const built = await buildCommit(commit, clone.objects().find, remote.sign);
-  const formatted = formatPack(built.objects);
-  const request = { ref, from: built.base, to: built.oid, pack: formatted.pack, capabilities };
-  // Twice: an answer that is lost on the way is no answer, and the commit has the same id both times.
-  for (let last = false; ; last = true) {
-    const answer = await sendOrLose(() => sendPack(transport, request, { signal }), signal);
-    if (answer.kind === 'refused') throw pushRejected(showBranch(ref), `the server said "${answer.reason}"`);
-    const found = answer.kind === 'accepted' ? built.oid : (await remote.refs.fetchTip({ signal })).commit;
-    if (found === built.oid) {
-      await keep(remote, { built, pack: formatted, ref }, signal);
-      return { kind: 'pushed', commit: built.oid };
-    }
-    if (found !== built.base) return { kind: 'moved' };
-    if (last && answer.kind === 'lost') throw answer.error;
-    if (last && answer.kind === 'moved')
-      throw pushRejected(showBranch(ref), `the branch did not move, the server said "${answer.reason}"`);
-  }
-}
-
-type Answer = PushAnswer | { readonly kind: 'lost'; readonly error: TallymanError };
-
-async function sendOrLose(send: () => Promise<PushAnswer>, signal: AbortSignal): Promise<Answer> {
-  try {
-    return await send();
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof TallymanError && error.code === 'RepoUnavailable') return { kind: 'lost', error };
-    throw error;
-  }
-}
-
-/** The push has happened: failing to keep a copy of it costs a download, nothing else. */
-async function keep({ clone, log, transport }: Remote, accepted: Accepted, signal: AbortSignal): Promise<void> {
-  try {
-    await clone.add(accepted, { signal });
-  } catch (error) {
-    log('Cannot keep the pushed commit in the kept clone; it is fetched next time', {
-      url: transport.shownUrl,
-      found: String(error),
-    });
-  }
 }

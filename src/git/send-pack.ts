@@ -1,25 +1,27 @@
 /** Pushing one commit: compare-and-swap by the server. Source: git's "gitprotocol-pack", "Pushing Data To a Server". */
 import { quoteServer, repoUnavailable } from './errors.ts';
 import { encodePacket, flushPacket, packetText, parsePackets, splitSideBand } from './pkt-line.ts';
+import { findRemedy, formatRefusal, isMove, isPassing } from './push-refusal.ts';
 import { type Advertisement, parseAdvertisement } from './remote-refs.ts';
 import { agent, type GitTransport } from './transport.ts';
 
 export interface PushRequest {
   readonly ref: string;
-  readonly from: string;
-  readonly to: string;
-  /** Exactly the new objects. */
-  readonly pack: Buffer;
+  /** Undefined: the ref is not there. */
+  readonly from: string | undefined;
+  /** Undefined: the ref is deleted. */
+  readonly to: string | undefined;
+  /** Exactly the new objects; undefined where the ref is deleted. */
+  readonly pack: Buffer | undefined;
 }
+
+const noCommit = '0'.repeat(40);
 
 /** `moved`: the server says that the ref is not where it was; whether that is so is for the caller to look at. */
 export type PushAnswer =
   | { readonly kind: 'accepted' }
-  | { readonly kind: 'moved' | 'refused'; readonly reason: string };
-
-/** The words of git, GitHub, GitLab, Gitea and libgit2 for a ref that moved or is being moved. */
-const movedWords =
-  /failed to update ref|non-fast-forward|fetch first|stale info|cannot lock ref|failed to lock|unable to lock|reference already exists|already exists|incorrect old value|is at [0-9a-f]{40} but expected|needs? update/i;
+  | { readonly kind: 'moved'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly reason: string; readonly remedy: string | undefined };
 
 /** The refs as the server shows them to one who pushes; a user who may only read is refused here. */
 export async function advertisePush(transport: GitTransport, options: { signal: AbortSignal }): Promise<Advertisement> {
@@ -35,8 +37,8 @@ export async function sendPack(
   // The side-band also makes a server with slow hooks send keep-alives, which the time limit needs.
   const sideBand = request.capabilities.has('side-band-64k');
   const wanted = ['report-status', `agent=${agent}`, ...(sideBand ? ['side-band-64k'] : [])];
-  const command = `${request.from} ${request.to} ${request.ref}\0 ${wanted.join(' ')}`;
-  const body = Buffer.concat([encodePacket(command), flushPacket, request.pack]);
+  const command = `${request.from ?? noCommit} ${request.to ?? noCommit} ${request.ref}\0 ${wanted.join(' ')}`;
+  const body = Buffer.concat([encodePacket(command), flushPacket, request.pack ?? Buffer.alloc(0)]);
   return parseReport(await transport.exchange('git-receive-pack', body, options), request.ref, sideBand);
 }
 
@@ -59,6 +61,8 @@ export function parseReport(bytes: Buffer, ref: string, sideBand: boolean): Push
 
 /** `reason`: the server's verdict, and what its hooks printed. */
 function classify(verdict: string, said: string): PushAnswer {
-  const kind = movedWords.test(verdict) ? 'moved' : 'refused';
-  return { kind, reason: quoteServer(said === '' ? verdict : `${verdict}: ${said}`) };
+  const reason = formatRefusal(verdict, said);
+  if (isMove(verdict)) return { kind: 'moved', reason };
+  if (isPassing(reason)) throw repoUnavailable(`Cannot push now: the server said "${reason}"`);
+  return { kind: 'refused', reason, remedy: findRemedy(reason) };
 }

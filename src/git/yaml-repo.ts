@@ -1,5 +1,5 @@
 /** The Yaml repo: one branch of a Git repository, read by blob id and written by compare-and-swap. */
-import type { RepoHistory, YamlRepo } from '../pipeline/ports.ts';
+import type { RepoBranches, RepoHistory, YamlRepo } from '../pipeline/ports.ts';
 import { formatBranchRef } from './branch.ts';
 import { fromFileSystem } from './errors.ts';
 import { type Credential, createHttpTransport } from './http-transport.ts';
@@ -11,7 +11,8 @@ import type { SignCommit } from './sign-commit.ts';
 export type Log = (message: string, fields: Readonly<Record<string, string | number>>) => void;
 
 export type ClosableYamlRepo = YamlRepo &
-  RepoHistory & {
+  RepoHistory &
+  RepoBranches & {
     /** Ends connections and closes files; the repo is not used after it. */
     close(): Promise<void>;
   };
@@ -45,13 +46,16 @@ export interface YamlRepoOptions {
 }
 
 /**
- * The repository behind the port `YamlRepo`. Calls of `fetch` and `push` run one after the other.
+ * The repository behind the ports. All calls but `readBlobs` run one after the other.
  *
  * - `fetch` gives the same Snapshot object while the branch has not moved; a rewritten branch is followed. Files whose
  *   name is not UTF-8 are left out of the snapshot, and kept in every commit.
  * - `readBlobs` leaves out blobs larger than `maxBlobBytes`; an id that the repository does not have is `RepoInvalid`.
  * - `push` changes existing files only, keeps their modes, and never forces. In a work tree that has the branch checked
  *   out, the files change too.
+ * - `listCommits` and `findFiles` download more of the past as they need it; of a shallow local repository, and of a
+ *   server whose repository is shallow, there is no more than what it has.
+ * - `pushBranch` and `deleteBranch` are for branches other than that one; locally, for those that are not checked out.
  *
  * An aborted `signal` throws its reason; every other failure is a TallymanError: RepoUnavailable, RepoDenied,
  * RepoInvalid, PushRejected, WorkTreeDirty, or Internal where a changed path is no file of the base.
@@ -73,7 +77,7 @@ export function createYamlRepo(options: YamlRepoOptions): ClosableYamlRepo {
   return inTurn(createRemoteRepo({ transport, branch, stateDir, maxBlobBytes, sign, log }));
 }
 
-/** `fetch` and `push` both change what the repo knows of the branch, so one waits for the other. Foreign failures end here. */
+/** Nearly all of them change what the repo knows or has, so one waits for the other. Foreign failures end here. */
 function inTurn(repo: ClosableYamlRepo): ClosableYamlRepo {
   let last: Promise<unknown> = Promise.resolve();
   const next = <T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> => {
@@ -87,6 +91,10 @@ function inTurn(repo: ClosableYamlRepo): ClosableYamlRepo {
     readBlobs: (oids, options) => translated(options.signal, () => repo.readBlobs(oids, options)),
     listCommits: (from, options) => next(options.signal, () => repo.listCommits(from, options)),
     findFiles: (commit, paths, options) => next(options.signal, () => repo.findFiles(commit, paths, options)),
+    listBranches: (prefix, options) => next(options.signal, () => repo.listBranches(prefix, options)),
+    readCommit: (id, options) => next(options.signal, () => repo.readCommit(id, options)),
+    pushBranch: (push, options) => next(options.signal, () => repo.pushBranch(push, options)),
+    deleteBranch: (branch, options) => next(options.signal, () => repo.deleteBranch(branch, options)),
     close: () => repo.close(),
   };
 }

@@ -53,6 +53,7 @@ describe('report', () => {
     assert.deepEqual(parseReport(bytes, ref, true), {
       kind: 'refused',
       reason: 'pre-receive hook declined: No Friday',
+      remedy: 'Read what the server’s hook says, and let it accept the commits of the bot user.',
     });
   });
 });
