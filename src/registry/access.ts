@@ -10,7 +10,13 @@ import type { Limits } from './limits.ts';
 import type { RepositoryRequest } from './sign-in.ts';
 
 /** The parts of a request that readers choose. */
-type AccessRequest = Pick<RepositoryRequest, 'method' | 'url' | 'accept' | 'headers' | 'isPull' | 'maxBodyBytes'>;
+type AccessRequest = Pick<
+  RepositoryRequest,
+  'method' | 'url' | 'accept' | 'headers' | 'isPull' | 'maxBodyBytes' | 'maxTries'
+> & {
+  /** One that ends with the access's or earlier; default that. */
+  readonly signal?: AbortSignal | undefined;
+};
 
 /** What the readers of a repository are given. */
 export interface RepositoryAccess {
@@ -64,7 +70,8 @@ export function createCaller({ send, hosts, credentials, limits, onAnswer }: Cal
         signal: deadline.signal,
         limits: { ...limits, maxPages: host.settings.maxPages ?? limits.maxPages },
         ask: async (request) => {
-          const answer = await send({ ...request, host, path: repository.path, task, signal: deadline.signal });
+          const signal = request.signal ?? deadline.signal;
+          const answer = await send({ ...request, host, path: repository.path, task, signal });
           onAnswer(host.name, answer);
           return answer;
         },

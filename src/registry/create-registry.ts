@@ -93,7 +93,7 @@ export function createRegistry(options: RegistryOptions): Registry & { close(): 
       const name = formatCanonical({ ...repository, tag });
       const onFault = ({ message }: Error): void => log({ kind: 'no-labels', image: name, found: message });
       return call({ repository, task: `fetch the manifest of "${name}"`, signal }, (access) =>
-        fetchManifest(access, tag, { memory, platforms, onFault }),
+        fetchManifest(access, tag, { memory, platforms, now, onFault }),
       );
     },
     close,

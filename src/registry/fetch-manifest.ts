@@ -3,31 +3,45 @@ import { TallymanError } from '../error/tallyman-error.ts';
 import { isTag } from '../image/reference.ts';
 import type { ManifestInfo } from '../pipeline/ports.ts';
 import type { RepositoryAccess } from './access.ts';
+import { startDeadline } from './deadline.ts';
 import { fetchImageConfig, type ImageConfig } from './image-config.ts';
 import { findMediaType, isDigest, type Manifest, manifestTypes, parseManifest } from './manifest.ts';
 import { rememberRecent } from './remember-recent.ts';
 
 /** What was read before. What a digest names never changes, so it is kept as long as there is room. */
 export interface ManifestMemory {
-  /** Repository and tag -> the digest it had when it was last looked at. */
-  readonly digests: Map<string, string>;
+  /** Repository and tag -> what it had when its bytes were last read. */
+  readonly tags: Map<string, KnownTag>;
   /** Repository and digest -> manifest. */
   readonly manifests: Map<string, Manifest>;
   /** Repository and digest of a manifest -> configuration of its (first) image. */
   readonly configs: Map<string, ImageConfig>;
+  /** Repository and digest of a manifest -> until when its configuration is not asked for again, in ms since 1970. */
+  readonly unreadable: Map<string, number>;
 }
 
-/** Entries of each map; one takes about a kilobyte. */
-const maxEntries = 10_000;
+interface KnownTag {
+  readonly digest: string;
+  /** What the header said its digest is; in some registries that is another. */
+  readonly told: string | undefined;
+}
+
+/** Entries of each map; one takes a few kilobytes at most. */
+const maxEntries = 5000;
+/** Where an image comes from is good to know, but nothing waits for it. */
+const labelsMs = 5000;
+const unreadableMs = 3_600_000;
 const sourceKey = 'org.opencontainers.image.source';
 
 export function createManifestMemory(): ManifestMemory {
-  return { digests: new Map(), manifests: new Map(), configs: new Map() };
+  return { tags: new Map(), manifests: new Map(), configs: new Map(), unreadable: new Map() };
 }
 
 interface Wanted {
   readonly memory: ManifestMemory;
   readonly platforms: boolean;
+  /** Milliseconds since 1970, UTC. */
+  readonly now: () => number;
   /** Told why an image's labels cannot be read; the manifest stands without them. */
   readonly onFault: (error: TallymanError) => void;
 }
@@ -42,9 +56,9 @@ export async function fetchManifest(access: RepositoryAccess, tag: string, wante
   if (!isTag(tag)) throw new TallymanError('ReferenceInvalid', `Cannot ${access.task}: that is no tag, one was wanted`);
   const manifest = (await recallManifest(access, tag, wanted)) ?? (await pullTag(access, tag, wanted));
   const { digest, annotations, content } = manifest;
-  const needsPlatforms = wanted.platforms && (content.kind === 'image' || hasUnnamedPlatform(content.images));
+  const needsPlatforms = wanted.platforms && (content.kind === 'image' || content.platforms.length === 0);
   const config = needsPlatforms
-    ? await readConfig(access, manifest, wanted)
+    ? await readConfig(access, manifest, { memory: wanted.memory })
     : Object.hasOwn(annotations, sourceKey)
       ? undefined
       : await readConfigIfPossible(access, manifest, wanted);
@@ -61,24 +75,30 @@ async function recallManifest(
   tag: string,
   { memory }: Wanted,
 ): Promise<Manifest | undefined> {
-  const known = memory.digests.get(keyOf(access, tag));
-  const manifest = known === undefined ? undefined : memory.manifests.get(keyOf(access, known));
-  if (manifest === undefined) return undefined;
-  const { status, headers } = await askManifest(access, tag, 'HEAD');
-  const digest = headers['docker-content-digest'];
+  const known = memory.tags.get(keyOf(access, tag));
+  const manifest = known === undefined ? undefined : memory.manifests.get(keyOf(access, known.digest));
+  if (known === undefined || manifest === undefined) return undefined;
+  const { status, headers } = await askManifest(access, tag, { method: 'HEAD' });
+  const told = headers['docker-content-digest'];
   // Some registries answer HEAD without the digest, or not at all (ECR, old Red Hat): then the bytes tell.
-  const isTold = status === 200 && isDigest(digest) && isManifestType(headers['content-type']);
-  return isTold ? memory.manifests.get(keyOf(access, digest)) : undefined;
+  if (status !== 200 || !isDigest(told) || !isManifestType(headers['content-type'])) return undefined;
+  return told === known.told ? manifest : memory.manifests.get(keyOf(access, told));
 }
 
 async function pullTag(access: RepositoryAccess, tag: string, { memory }: Wanted): Promise<Manifest> {
-  const manifest = await pull(access, tag, memory);
-  rememberRecent(memory.digests, [keyOf(access, tag), manifest.digest], maxEntries);
+  const { manifest, told } = await pull(access, tag, { memory });
+  rememberRecent(memory.tags, [keyOf(access, tag), { digest: manifest.digest, told }], maxEntries);
   return manifest;
 }
 
-async function pull(access: RepositoryAccess, reference: string, memory: ManifestMemory): Promise<Manifest> {
-  const answer = await askManifest(access, reference, 'GET');
+type Asking = Pick<Parameters<RepositoryAccess['ask']>[0], 'signal' | 'maxTries'>;
+
+async function pull(
+  access: RepositoryAccess,
+  reference: string,
+  { memory, ...asking }: Asking & { readonly memory: ManifestMemory },
+): Promise<{ manifest: Manifest; told: string | undefined }> {
+  const answer = await askManifest(access, reference, { method: 'GET', ...asking });
   if (answer.status !== 200) throw access.fail(answer);
   const manifest = parseManifest(answer.body, answer.headers['content-type']);
   if ('fault' in manifest) throw refuse(access, manifest.fault);
@@ -88,63 +108,74 @@ async function pull(access: RepositoryAccess, reference: string, memory: Manifes
       'the manifest of one platform does not have the bytes of its digest, the right ones were wanted',
     );
   rememberRecent(memory.manifests, [keyOf(access, manifest.digest), manifest], maxEntries);
-  return manifest;
+  return { manifest, told: answer.headers['docker-content-digest'] };
 }
 
-function askManifest(access: RepositoryAccess, reference: string, method: 'GET' | 'HEAD') {
+function askManifest(
+  access: RepositoryAccess,
+  reference: string,
+  { method, ...asking }: Asking & { readonly method: 'GET' | 'HEAD' },
+) {
   const url = new URL(`/v2/${access.repository.path}/manifests/${reference}`, access.origin);
   const accept = manifestTypes.join(', ');
-  return access.ask({ method, url, accept, maxBodyBytes: access.limits.maxManifestBytes, isPull: method === 'GET' });
+  const { maxManifestBytes } = access.limits;
+  return access.ask({ ...asking, method, url, accept, maxBodyBytes: maxManifestBytes, isPull: method === 'GET' });
 }
 
-/** The configuration of the image, or of the index's first one; undefined where it has none. */
+/** The configuration of the image, or of an index's image; undefined where it has none. */
 async function readConfig(
   access: RepositoryAccess,
   manifest: Manifest,
-  { memory }: Wanted,
+  { memory, ...asking }: Asking & { readonly memory: ManifestMemory },
 ): Promise<ImageConfig | undefined> {
   const key = keyOf(access, manifest.digest);
   const known = memory.configs.get(key);
   if (known !== undefined) return known;
-  const image = await findImage(access, manifest, memory);
+  const image = await findImage(access, manifest, { memory, ...asking });
   const config = image.content.kind === 'image' ? image.content.config : undefined;
   if (config === undefined) return undefined;
-  const read = await fetchImageConfig(access, config);
+  const read = await fetchImageConfig(access, config, asking);
   rememberRecent(memory.configs, [key, read], maxEntries);
   return read;
 }
 
+/** The same with little patience: one try, a short time, and after a failure none for an hour. */
 async function readConfigIfPossible(
   access: RepositoryAccess,
   manifest: Manifest,
-  wanted: Wanted,
+  { memory, now, onFault }: Wanted,
 ): Promise<ImageConfig | undefined> {
+  const key = keyOf(access, manifest.digest);
+  if (now() < (memory.unreadable.get(key) ?? 0)) return undefined;
+  const deadline = startDeadline(access.signal, labelsMs, () => {
+    const found = `its labels are not there after ${labelsMs / 1000} s`;
+    return new TallymanError('RegistryUnavailable', `Cannot ${access.task}: ${found}, they were wanted`);
+  });
   try {
-    return await readConfig(access, manifest, wanted);
+    return await readConfig(access, manifest, { memory, maxTries: 1, signal: deadline.signal });
   } catch (error) {
-    if (!(error instanceof TallymanError)) throw error;
-    wanted.onFault(error);
+    if (!(error instanceof TallymanError) || access.signal.aborted) throw error;
+    rememberRecent(memory.unreadable, [key, now() + unreadableMs], maxEntries);
+    onFault(error);
     return undefined;
+  } finally {
+    deadline.stop();
   }
 }
 
-async function findImage(access: RepositoryAccess, manifest: Manifest, memory: ManifestMemory): Promise<Manifest> {
+async function findImage(
+  access: RepositoryAccess,
+  manifest: Manifest,
+  asking: Asking & { readonly memory: ManifestMemory },
+): Promise<Manifest> {
   if (manifest.content.kind === 'image') return manifest;
-  const { images } = manifest.content;
-  const child = images.find(({ platforms }) => platforms.includes('linux/amd64')) ?? images[0];
-  if (child === undefined) return manifest;
-  return memory.manifests.get(keyOf(access, child.digest)) ?? (await pull(access, child.digest, memory));
+  const { image } = manifest.content;
+  return asking.memory.manifests.get(keyOf(access, image)) ?? (await pull(access, image, asking)).manifest;
 }
 
 function listPlatforms({ content }: Manifest, config: ImageConfig | undefined): readonly string[] | undefined {
   if (content.kind === 'image') return content.config === undefined ? [] : config?.platforms;
-  const named = content.images.flatMap(({ platforms }) => platforms);
-  return [...new Set(hasUnnamedPlatform(content.images) ? [...named, ...(config?.platforms ?? [])] : named)];
-}
-
-/** An index of one image need not say what for. */
-function hasUnnamedPlatform(images: readonly { platforms: readonly string[] }[]): boolean {
-  return images.length === 1 && images[0]?.platforms.length === 0;
+  return content.platforms.length === 0 ? config?.platforms : content.platforms;
 }
 
 /** Only what says where an image comes from: the others of its labels may be its base image's own. */

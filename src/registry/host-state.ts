@@ -37,7 +37,7 @@ export const freshState: HostState = {
 };
 
 /** Two calls of three tries each: then the circuit opens. */
-export const failuresToOpen = 6;
+const failuresToOpen = 6;
 /** One repository's backend may be gone (a proxy cache of a registry that is down); with so many, the host's is. */
 const strandedToOpen = 10;
 const gatewayStatuses: readonly number[] = [502, 503, 504];

@@ -126,6 +126,8 @@ async function fetchUnlinkedPage(access: PagedAccess, page: Page): Promise<Page 
   const isFull = page.url.searchParams.get('n') === String(pageSize) && page.entries.length === pageSize;
   if (!isFull || typeof last !== 'string') return undefined;
   const next = await fetchPage(access, withQuery(page.url, { last }));
+  // Some begin the page with the tag itself.
+  if (next.entries[0] === last) return next.entries.length === 1 ? undefined : next;
   if (!next.entries.includes(last)) return next.entries.length === 0 ? undefined : next;
   const smaller = await fetchPage(access, withQuery(page.url, { n: String(pageSize - 1) }));
   if (smaller.entries.length >= pageSize) return undefined;

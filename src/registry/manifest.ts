@@ -3,23 +3,22 @@ import { createHash } from 'node:crypto';
 import { isObject, parseJsonObject } from './json.ts';
 import { quote } from './quote.ts';
 
-/** An image's manifest, or the index of an image for several platforms. */
+/** An image's manifest, or the index of an image for several platforms. Little of it is kept: it may be anybody's. */
 export interface Manifest {
   /** Of the bytes: `sha256:<64 hex>` */
   readonly digest: string;
-  /** Untrusted, but bounded in number and length. */
+  /** Those of the OCI image-spec; untrusted, but bounded in number and length. */
   readonly annotations: Readonly<Record<string, string>>;
   readonly content:
-    | { readonly kind: 'index'; readonly images: readonly ChildImage[] }
+    | {
+        readonly kind: 'index';
+        /** Digest of the image for linux/amd64, else of the first one. */
+        readonly image: string;
+        /** Of all images, each once: `linux/arm64`, `linux/arm64/v8`; empty where the one image names none. */
+        readonly platforms: readonly string[];
+      }
     /** `config`: digest of the image's configuration; undefined where the manifest is of no image but a chart, say. */
     | { readonly kind: 'image'; readonly config: string | undefined };
-}
-
-/** One image of an index. `{ digest: 'sha256:…', platforms: ['linux/arm64', 'linux/arm64/v8'] }` */
-export interface ChildImage {
-  readonly digest: string;
-  /** Empty where the index does not say. */
-  readonly platforms: readonly string[];
 }
 
 const indexTypes: readonly string[] = [
@@ -36,9 +35,12 @@ const configTypes: readonly string[] = [
   'application/vnd.oci.image.config.v1+json',
   'application/vnd.docker.container.image.v1+json',
 ];
-const maxAnnotations = 64;
-const maxKeyChars = 200;
-const maxValueChars = 1000;
+/** The OCI image-spec names some fifteen; others are nobody's business here. */
+const annotationPrefix = 'org.opencontainers.image.';
+const maxAnnotations = 32;
+const maxValueChars = 500;
+/** Real ones have a dozen. */
+const maxImages = 1000;
 
 /**
  * The manifest in the bytes, or why they are none. `contentType` is the answer's header; its parameters do not count.
@@ -50,13 +52,16 @@ export function parseManifest(body: Buffer, contentType: string | undefined): Ma
   const type = findType(manifest.mediaType, contentType);
   if ('fault' in type) return type;
   const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
-  const annotations = readTexts(manifest.annotations);
+  const annotations = readAnnotations(manifest.annotations);
   if (!indexTypes.includes(type.name)) {
     return { digest, annotations, content: { kind: 'image', config: findConfig(manifest.config) } };
   }
   const images = findImages(manifest.manifests);
-  if (images.length === 0) return { fault: 'the index holds no image, at least one was wanted' };
-  return { digest, annotations, content: { kind: 'index', images } };
+  const image = images.find(({ platforms }) => platforms.includes('linux/amd64')) ?? images[0];
+  if (image === undefined) return { fault: 'the index holds no image, at least one was wanted' };
+  if (images.length > maxImages) return { fault: `the index holds more images than ${maxImages}, fewer were wanted` };
+  const platforms = [...new Set(images.flatMap((child) => child.platforms))];
+  return { digest, annotations, content: { kind: 'index', image: image.digest, platforms } };
 }
 
 /** OCI manifests may leave `mediaType` out; then the header says what they are. Where both do, they must agree. */
@@ -75,6 +80,12 @@ function findType(inBody: unknown, header: string | undefined): { name: string }
 /** The media type of a Content-Type header, without parameters. */
 export function findMediaType(header: string | undefined): string | undefined {
   return header?.split(';')[0]?.trim().toLowerCase();
+}
+
+interface ChildImage {
+  readonly digest: string;
+  /** Empty where the index does not say. */
+  readonly platforms: readonly string[];
 }
 
 /** Attestations stand in an index as images for no platform: they are left out. */
@@ -119,12 +130,15 @@ export function isDigest(value: unknown): value is string {
   return typeof value === 'string' && /^sha256:[0-9a-f]{64}$/.test(value);
 }
 
-/** The members that are short texts; the first 64 of them. */
-export function readTexts(value: unknown): Readonly<Record<string, string>> {
+/** The texts under keys of the OCI image-spec, as annotations and labels have them; those that are short. */
+export function readAnnotations(value: unknown): Readonly<Record<string, string>> {
   if (!isObject(value)) return {};
   const texts = Object.entries(value).filter(
     (entry): entry is [string, string] =>
-      typeof entry[1] === 'string' && entry[0].length <= maxKeyChars && entry[1].length <= maxValueChars,
+      typeof entry[1] === 'string' &&
+      entry[0].startsWith(annotationPrefix) &&
+      entry[0].length <= 100 &&
+      entry[1].length <= maxValueChars,
   );
   return Object.fromEntries(texts.slice(0, maxAnnotations));
 }

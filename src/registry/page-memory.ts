@@ -46,7 +46,10 @@ export function createPageMemory(): PageMemory {
         ...request,
         ...(known !== undefined && { headers: { 'if-none-match': known.etag } }),
       });
-      if (answer.status === 304 && known !== undefined) return { ...known.answer, warning: answer.warning };
+      if (answer.status === 304 && known !== undefined) {
+        keep(key, known);
+        return { ...known.answer, warning: answer.warning };
+      }
       const { etag } = answer.headers;
       if (answer.status === 200 && etag !== undefined && etag.length <= 500) keep(key, { etag, answer });
       else drop(key);

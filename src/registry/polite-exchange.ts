@@ -1,7 +1,7 @@
 /** Sends no more to a host than it bears: so many at a time, so many a second, none while it asks for rest or is down. */
 import { TallymanError } from '../error/tallyman-error.ts';
 import { createGate } from './gate.ts';
-import { failuresToOpen, findStart, freshState, type HostState, isOpen, noteOutcome, takeSlot } from './host-state.ts';
+import { findStart, freshState, type HostState, isOpen, noteOutcome, takeSlot } from './host-state.ts';
 import type { Exchange, HttpRequest } from './http.ts';
 import type { Limits } from './limits.ts';
 import { isSpent, type PullBudget, parsePullBudget } from './pull-budget.ts';
@@ -170,7 +170,7 @@ function findPauseFault({ request, origin: { state }, limits, now }: Turn): Tall
   const found =
     state.pausedBy === 'asked'
       ? `"${host}" asks to wait ${seconds} s more, at most ${limits.maxWaitMs / 1000} s were wanted`
-      : `"${host}" gave no answer ${failuresToOpen} times in a row (${state.fault}), it is asked again in ${seconds} s`;
+      : `"${host}" failed again and again (${state.fault}), it is asked again in ${seconds} s`;
   return new TallymanError('RegistryUnavailable', `Cannot ${request.task}: ${found}`);
 }
 

@@ -1,5 +1,6 @@
 /** What a registry client tells besides its answers. */
 import type { HttpAnswer } from './http.ts';
+import { rememberRecent } from './remember-recent.ts';
 
 /** Something to know that is no failure. `warning` is the registry's own text, made safe to show, told once. */
 export type RegistryEvent =
@@ -19,15 +20,16 @@ export type RegistryEvent =
   | { readonly kind: 'no-push-times'; readonly repository: string; readonly found: string }
   | { readonly kind: 'warning'; readonly host: string; readonly text: string };
 
-/** Most different warnings remembered, so that each is told once. */
+/** Warnings remembered, so that each is told once; a registry that makes up new ones forgets the oldest. */
 const maxWarnings = 500;
 
 /** Tells what answers warn of. */
 export function createWarner(log: (event: RegistryEvent) => void): (host: string, answer: HttpAnswer) => void {
-  const told = new Set<string>();
+  const told = new Map<string, true>();
   return (host, { warning }) => {
-    if (warning === undefined || told.size >= maxWarnings || told.has(`${host} ${warning}`)) return;
-    told.add(`${host} ${warning}`);
-    log({ kind: 'warning', host, text: warning });
+    if (warning === undefined) return;
+    const key = `${host} ${warning}`;
+    if (!told.has(key)) log({ kind: 'warning', host, text: warning });
+    rememberRecent(told, [key, true], maxWarnings);
   };
 }

@@ -46,16 +46,43 @@ describe('fetchManifest', () => {
   it('asks by HEAD whether a tag that was read before has moved', async (t) => {
     const open = await openRegistry(t);
     const { server, client, repository, signal } = open;
-    server.publish('acme/web', 'main', { [source]: 'https://git.example/web', build: '1' });
+    server.publish('acme/web', 'main', { [source]: 'https://git.example/web', [revision]: '1' });
     const first = await client.fetchManifest(repository, 'main', { signal });
     assert.deepEqual(await client.fetchManifest(repository, 'main', { signal }), first);
-    const moved = server.publish('acme/web', 'main', { [source]: 'https://git.example/web', build: '2' });
+    const moved = server.publish('acme/web', 'main', { [source]: 'https://git.example/web', [revision]: '2' });
     assert.equal((await client.fetchManifest(repository, 'main', { signal })).digest, moved);
-    server.publish('acme/web', 'main', { [source]: 'https://git.example/web', build: '1' });
+    server.publish('acme/web', 'main', { [source]: 'https://git.example/web', [revision]: '1' });
     assert.deepEqual(await client.fetchManifest(repository, 'main', { signal }), first);
     assert.deepEqual(
       asked(open).map((line) => line.split(' ')[0]),
       ['GET', 'HEAD', 'HEAD', 'GET', 'HEAD'],
+    );
+  });
+
+  it('is not misled by a registry whose header is always another digest than that of the bytes', async (t) => {
+    let told = 'a';
+    const open = await openRegistry(t, {
+      server: {
+        intercept: (_request, response) => {
+          const writeHead = response.writeHead.bind(response);
+          const lie = { 'docker-content-digest': `sha256:${told.repeat(64)}` };
+          const lying = (status: number, headers: object) => writeHead(status, { ...headers, ...lie });
+          response.writeHead = lying as typeof response.writeHead;
+          return false;
+        },
+      },
+    });
+    const { server, client, repository, signal } = open;
+    const annotations = { [source]: 'https://git.example/web' };
+    server.publish('acme/web', '1.0', annotations);
+    const first = await client.fetchManifest(repository, '1.0', { signal });
+    assert.deepEqual(await client.fetchManifest(repository, '1.0', { signal }), first);
+    told = 'b';
+    const digest = server.publish('acme/web', '1.0', { ...annotations, [revision]: 'abc' });
+    assert.equal((await client.fetchManifest(repository, '1.0', { signal })).digest, digest);
+    assert.deepEqual(
+      asked(open).map((line) => line.split(' ')[0]),
+      ['GET', 'HEAD', 'HEAD', 'GET'],
     );
   });
 
@@ -135,6 +162,9 @@ describe('fetchManifest', () => {
       });
       const digest = server.publish('acme/web', '1.0');
       assert.equal((await client.fetchManifest(repository, '1.0', { signal })).digest, digest);
+      await client.fetchManifest(repository, '1.0', { signal });
+      const asks = server.requests.filter(({ url }) => url.includes('/blobs/')).length;
+      assert.equal(asks, 1, 'labels are worth one try an hour');
       const [event] = events;
       assert.match(event?.kind === 'no-labels' ? event.found : '', found);
       await assert.rejects(client.fetchManifest(repository, '1.0', { signal, platforms: true }), { message: found });

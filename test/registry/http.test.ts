@@ -63,9 +63,9 @@ describe('a registry that misbehaves', { concurrency: true }, () => {
         response.on('close', () => clearInterval(timer));
       },
       'RegistryUnavailable',
-      /no whole answer came from "127\.0\.0\.1:\d+" within 0\.4 s/,
+      /no whole answer came from "127\.0\.0\.1:\d+" within 1 s/,
       3,
-      { attemptMs: 400 },
+      { attemptMs: 1000 },
     ],
     [
       'sends a body beyond all measure',
