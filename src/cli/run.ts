@@ -1,5 +1,5 @@
 import { formatProblem, isError, toProblem } from '../error/problem.ts';
-import { type PassReport, runPass } from '../pipeline/run-pass.ts';
+import { commitAndPropose, type WholeReport } from '../pipeline/commit-and-propose.ts';
 import { createProblemTeller, tellReport, watchRepo } from '../pipeline/watch-repo.ts';
 import { type CommonFlags, exitCodes, fail, type OpenSession, withSession } from './session.ts';
 
@@ -29,10 +29,10 @@ export function runCommand(flags: CommonFlags & { once?: boolean }, open: OpenSe
 
 type Once = Pick<Parameters<typeof watchRepo>[1], 'log' | 'signal'>;
 
-async function runOnce(context: Parameters<typeof runPass>[0], { log, signal }: Once): Promise<number> {
+async function runOnce(context: Parameters<typeof commitAndPropose>[0], { log, signal }: Once): Promise<number> {
   const teller = createProblemTeller(log);
   try {
-    const report = await runPass(context, { signal });
+    const report = await commitAndPropose(context, { signal });
     tellReport(report, log, teller);
     log.info(
       { commit: report.commit, updates: countUpdates(report), problems: report.problems.length },
@@ -46,13 +46,15 @@ async function runOnce(context: Parameters<typeof runPass>[0], { log, signal }: 
   }
 }
 
-function describe(report: PassReport): string {
-  const { commits, policyCount } = report;
+function describe(report: WholeReport): string {
+  const { commits, policyCount, proposals } = report;
+  const open = proposals.filter(({ state }) => state === 'opened' || state === 'updated').length;
+  if (commits.length === 0 && open > 0) return `proposed updates in ${open} pull request${open === 1 ? '' : 's'}`;
   if (commits.length === 0) return `nothing to commit for ${policyCount} ${policyCount === 1 ? 'policy' : 'policies'}`;
   const count = countUpdates(report);
   return `committed ${count} update${count === 1 ? '' : 's'} as ${commits.map(({ commit }) => commit).join(', ')}`;
 }
 
-function countUpdates({ commits }: PassReport): number {
+function countUpdates({ commits }: WholeReport): number {
   return commits.reduce((sum, { updates }) => sum + updates.length, 0);
 }

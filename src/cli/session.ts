@@ -6,14 +6,14 @@ import { formatProblem, toProblem } from '../error/problem.ts';
 import type { CheckReport } from '../pipeline/check-repo.ts';
 import type { ImagePoller } from '../pipeline/poll-images.ts';
 import type { Log } from '../pipeline/ports.ts';
-import type { PassContext } from '../pipeline/run-pass.ts';
+import type { ProposingContext } from '../pipeline/propose-changes.ts';
 import { createLog } from './log.ts';
 
 /** One configured Yaml repo, ready to use. */
 export interface RepoSession {
   /** As the configuration names it: address or path. */
   readonly name: string;
-  readonly context: PassContext;
+  readonly context: ProposingContext;
   /** Validates files as they are: of a local work tree those on disk, committed or not. */
   check(options: { signal: AbortSignal }): Promise<CheckReport>;
 }

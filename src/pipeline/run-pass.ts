@@ -92,7 +92,8 @@ export function openLookup(
 
 /**
  * Looks, plans, commits and pushes, group by group; where the branch moved meanwhile, looks and plans again. A lost race
- * writes nothing. Policies that ask for pull requests are left out. Where a later group fails, what was committed before is still told.
+ * writes nothing. Policies that ask for pull requests are left out. Where a later group fails, what was committed before
+ * is still told.
  */
 export async function runPass(context: PassContext, options: PlanOptions): Promise<PassReport> {
   const lookup = openLookup(context, options);
