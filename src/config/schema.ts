@@ -1,6 +1,7 @@
 /** The operator's configuration: what is validated, and what config/config.schema.json is made of. */
 import { z } from 'zod';
 import { resolveGlob } from '../policy/glob.ts';
+import { hostSchema } from './host-schema.ts';
 
 const credentialsSchema = z
   .strictObject({
@@ -80,8 +81,8 @@ const originSchema = z
     if (message !== undefined) context.addIssue({ code: 'custom', message });
   });
 
-const registrySchema = z.strictObject({
-  host: z.string().min(1).max(255).describe('Host as images name it, with a port if they do; Docker Hub is docker.io.'),
+const registryFields = z.strictObject({
+  host: hostSchema.describe('Host as images name it, with a port if they do; Docker Hub is docker.io.'),
   plainHttp: z.boolean().default(false).describe('Speak http instead of https; loopback addresses always do.'),
   credentials: credentialsSchema.optional(),
   caFile: z.string().min(1).optional(),
@@ -110,6 +111,11 @@ const registrySchema = z.strictObject({
     .describe('No manifest is fetched while the registry leaves no more pulls than this.'),
 });
 
+const registrySchema = registryFields.refine(
+  ({ plainHttp, endpoint }) => !plainHttp || endpoint?.startsWith('https:') !== true,
+  { path: ['plainHttp'], message: 'false beside an endpoint with https://' },
+);
+
 export const configSchema = z
   .strictObject({
     repos: z.array(repoSchema).max(100).default([]).describe('The Yaml repos.'),
@@ -128,11 +134,12 @@ export const configSchema = z
     credentialSources: z
       .array(z.enum(['docker-config', 'cloud']))
       .max(10)
+      .refine((names) => new Set(names).size === names.length, { message: 'each source once' })
       .default(['docker-config', 'cloud'])
       .describe(
         'Where credentials are looked for, in this order, when `registries` has none for a host; [] for nowhere. docker-config: what `docker login`, `podman login` and credential helpers keep. cloud: the identity that AWS, Google Cloud or Azure gives to this process.',
       ),
-    allowedRegistries: z.array(z.string()).optional().describe('If given, policies may name these hosts only.'),
+    allowedRegistries: z.array(hostSchema).optional().describe('If given, policies may name these hosts only.'),
     commit: z
       .strictObject({
         author: z

@@ -1,9 +1,10 @@
 /** The grammar of image references, as the field's reference implementation reads them. */
 import { TallymanError } from '../error/tallyman-error.ts';
+import { looksLikeHost, normalizeRegistryHost } from './registry-host.ts';
 
 /** An image repository: where tags live. `{ host: 'ghcr.io', path: 'acme/web' }` */
 export interface ImageRepository {
-  /** Registry host with port where one was written; Docker Hub is `docker.io`. */
+  /** Registry host in lower case, with a port where another than 443 was written; Docker Hub is `docker.io`. */
   readonly host: string;
   /** Path on that host; Docker Hub's official images have `library/`. */
   readonly path: string;
@@ -57,17 +58,17 @@ export function parseImageReference(text: string): ImageReference {
     throw invalid(text, `it has ${text.length} characters, at most ${maxReferenceChars} are read`);
   if (/^[a-f0-9]{64}$/.test(text))
     throw invalid(text, 'it is a bare 64-digit hexadecimal identifier, a name was wanted');
-  const { host, rest } = splitHost(text);
+  const { written, host, rest } = splitHost(text);
   const nameEnd = rest.search(/[:@]/);
   const name = nameEnd === -1 ? rest : rest.slice(0, nameEnd);
   if (name !== name.toLowerCase())
     throw invalid(text, `the repository name "${name}" has upper-case letters, lower case was wanted`);
-  const match = referencePattern.exec(`${host}/${rest}`);
+  const match = referencePattern.exec(`${written}/${rest}`);
   if (match === null) throw invalid(text, 'it does not follow the grammar [host[:port]/]path[:tag][@digest]');
   const foundDigest = match[3];
   const fault = foundDigest === undefined ? undefined : describeDigestFault(foundDigest);
   if (fault !== undefined) throw invalid(text, fault);
-  const path = (match[1] ?? '').slice(host.length + 1);
+  const path = (match[1] ?? '').slice(written.length + 1);
   if (path.length > maxPathChars)
     throw invalid(text, `the repository name has ${path.length} characters, at most ${maxPathChars} are allowed`);
   return { host, path, tag: match[2], digest: foundDigest };
@@ -102,18 +103,13 @@ function formatVersion(reference: Partial<ImageReference>): string {
 }
 
 /** distribution/reference splitDockerDomain: the first component is a host only if it looks like one. */
-function splitHost(text: string): { host: string; rest: string } {
+function splitHost(text: string): { written: string; host: string; rest: string } {
   const slash = text.indexOf('/');
   const first = slash === -1 ? '' : text.slice(0, slash);
-  let host = looksLikeHost(first) ? first : 'docker.io';
-  let rest = looksLikeHost(first) ? text.slice(slash + 1) : text;
-  if (host === 'index.docker.io') host = 'docker.io';
-  if (host === 'docker.io' && !rest.includes('/')) rest = `library/${rest}`;
-  return { host, rest };
-}
-
-function looksLikeHost(component: string): boolean {
-  return /[.:]/.test(component) || component === 'localhost' || component !== component.toLowerCase();
+  const written = looksLikeHost(first) ? first : 'docker.io';
+  const rest = looksLikeHost(first) ? text.slice(slash + 1) : text;
+  const host = normalizeRegistryHost(written);
+  return { written, host, rest: host === 'docker.io' && !rest.includes('/') ? `library/${rest}` : rest };
 }
 
 function describeDigestFault(text: string): string | undefined {

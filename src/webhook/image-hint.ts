@@ -1,5 +1,6 @@
 /** Image repositories, as payloads name them. */
 import { findImageReference, type ImageRepository } from '../image/reference.ts';
+import { normalizeRegistryHost } from '../image/registry-host.ts';
 import { type DeliveryResult, type ImageHint, ignored, malformed } from './delivery.ts';
 
 /** What one entry of a payload names; `host` may be an address, or carry a path that does not matter. */
@@ -32,7 +33,9 @@ export function splitImage(text: string | undefined): NamedImage {
 export function hostOf(text: string | undefined): string | undefined {
   const [, host = ''] = /^(?:[a-z][a-z0-9+.-]*:\/\/)?(?:[^/@\s]*@)?([^/?#\s]+)(?:[/?#]|$)/i.exec(text ?? '') ?? [];
   // A name without dot or port would be read as the first part of a path on Docker Hub.
-  return findImageReference(`${host.toLowerCase()}/any`)?.host === host.toLowerCase() ? host : undefined;
+  return findImageReference(`${host.toLowerCase()}/any`)?.host === normalizeRegistryHost(host.toLowerCase())
+    ? host
+    : undefined;
 }
 
 /** Whether the hint concerns a repository that policies name. */

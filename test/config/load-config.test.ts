@@ -102,6 +102,57 @@ describe('the settings of a registry', () => {
   }
 });
 
+describe('the host of a registry', () => {
+  const same: [host: string, normal: string][] = [
+    ['index.docker.io', 'docker.io'],
+    ['registry-1.docker.io', 'docker.io'],
+    ['Docker.io', 'docker.io'],
+    ['GHCR.io:443', 'ghcr.io'],
+    ['Registry.Corp:5000', 'registry.corp:5000'],
+  ];
+  for (const [host, normal] of same) {
+    it(`is ${normal} where ${host} is written, in each place`, () => {
+      const result = parseConfig(`registries: [{host: "${host}"}]\nallowedRegistries: ["${host}"]`, 'c.yaml');
+      assert.ok('config' in result, JSON.stringify(result));
+      assert.equal(result.config.registries[0]?.host, normal);
+      assert.deepEqual(result.config.allowedRegistries, [normal]);
+    });
+  }
+
+  const none: [host: string, wanted: RegExp][] = [
+    ['https://ghcr.io', /without https:\/\//],
+    ['ghcr.io/', /without a path/],
+    ['a b', /a host name or address/],
+    ['ghcr.io:99999', /a host name or address/],
+    ['registry', /a dot or a port/],
+  ];
+  for (const [host, wanted] of none) {
+    it(`is not "${host}", in no place`, () => {
+      const problems = problemsOf(`registries: [{host: "${host}"}]\nallowedRegistries: ["${host}"]`);
+      assert.equal(problems.length, 2);
+      for (const problem of problems) assert.match(problem, wanted);
+    });
+  }
+
+  it('is written once, whatever its spelling', () => {
+    const twice = /1:46 .*a host that no other entry has/;
+    assert.match(problemsOf('registries: [{host: docker.io}, {      host: index.docker.io}]').join(), twice);
+  });
+});
+
+describe('what contradicts itself', () => {
+  const rows: [text: string, wanted: RegExp][] = [
+    ['registries: [{host: a.example, plainHttp: true, endpoint: "https://b.example"}]', /plainHttp.* false beside/],
+    ['credentialSources: [cloud, cloud]', /credentialSources.* each source once/],
+  ];
+  for (const [text, wanted] of rows) it(`is refused: ${text}`, () => assert.match(problemsOf(text).join(), wanted));
+
+  it('is not a plain endpoint', () => {
+    const text = 'registries: [{host: a.example, plainHttp: true, endpoint: "http://10.0.0.1"}]';
+    assert.deepEqual(problemsOf(text), []);
+  });
+});
+
 describe('createCertificateReader', () => {
   it('reads a file again when it has changed, and says which one it cannot read', () => {
     const read = createCertificateReader();

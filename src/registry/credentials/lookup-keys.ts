@@ -1,8 +1,6 @@
 /** The names under which Docker's and Podman's files keep the credentials of an image. */
 import type { ImageRepository } from '../../image/reference.ts';
-
-/** All hosts that mean Docker Hub; its usual key is `https://index.docker.io/v1/`. */
-const hubHosts = ['docker.io', 'index.docker.io', 'registry-1.docker.io'];
+import { normalizeRegistryHost } from '../../image/registry-host.ts';
 
 /**
  * What to look up, most specific first: the whole repository, each shorter path, the host.
@@ -33,10 +31,9 @@ export function normalizeKey(key: string): string {
   return `${normalizeHost(bare.slice(0, slash))}${path}`;
 }
 
-/** The host in lower case, with one name for Docker Hub. */
+/** The host as in image references, and always in lower case. Docker Hub's usual key is `https://index.docker.io/v1/`. */
 export function normalizeHost(host: string): string {
-  const lower = host.toLowerCase();
-  return hubHosts.includes(lower) ? 'docker.io' : lower;
+  return normalizeRegistryHost(host).toLowerCase();
 }
 
 /** By hand, as `/\/+$/` takes quadratic time on a megabyte of slashes. */
