@@ -5,8 +5,18 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { OpenSession, RepoSession } from './cli/session.ts';
 import { defaultStateDir } from './config/load-config.ts';
 import { findProxy } from './config/proxy.ts';
-import { createCertificateReader, readCertificates, readSecret, readSigningKey } from './config/read-secret.ts';
-import type { Config, CredentialSourceName, RegistryConfig, RepoConfig } from './config/schema.ts';
+import { readRepoCredential, readSshAccess } from './config/read-repo-access.ts';
+import {
+  createCertificateReader,
+  type readCertificates,
+  readSecret,
+  readSigningKey,
+  readText,
+} from './config/read-secret.ts';
+import type { RepoConfig } from './config/repo-schema.ts';
+import type { Config, CredentialSourceName, RegistryConfig } from './config/schema.ts';
+import type { TransportSettings } from './git/create-transport.ts';
+import { createGithubApp } from './git/github-app.ts';
 import { createCommitSigner, type SignCommit } from './git/sign-commit.ts';
 import { createWorkFiles, hasWorkFiles } from './git/work-files.ts';
 import { createYamlRepo } from './git/yaml-repo.ts';
@@ -117,13 +127,12 @@ function openRepo(
   repo: RepoConfig,
   { config, registry, sign, log }: { config: Config; registry: Registry; sign: SignCommit | undefined; log: Log },
 ): { session: RepoSession; close(): Promise<void> } {
-  const { credentials, path } = repo;
+  const { path } = repo;
   const yamlRepo = createYamlRepo({
     location: path === undefined ? { kind: 'remote', url: repo.url ?? '' } : { kind: 'local', path },
     branch: repo.branch,
     stateDir: config.stateDir ?? defaultStateDir(process.env),
-    credential: credentials && (async () => readSecret(credentials, process.env)),
-    ca: readCertificates(repo.caFile),
+    ...planTransport(repo, config),
     timeoutMs: config.timeoutSeconds * 1000,
     sign,
     log: (message, fields) => log.debug(fields, message),
@@ -148,6 +157,44 @@ function openRepo(
       checkRepo(files, createRepoMemory(repo.paths), { ...options, allowedRegistries: config.allowedRegistries }),
   };
   return { session, close: () => yamlRepo.close() };
+}
+
+function planTransport(repo: RepoConfig, { timeoutSeconds }: Config): TransportSettings {
+  const { ssh, caFile, clientCertificate } = repo;
+  const readPem = createCertificateReader();
+  const tls = (): ReturnType<NonNullable<TransportSettings['tls']>> => {
+    const [cert, key] = [readPem(clientCertificate?.certFile), readPem(clientCertificate?.keyFile)];
+    return {
+      ca: readPem(caFile),
+      ...(cert !== undefined && key !== undefined && { clientCertificate: { cert, key } }),
+    };
+  };
+  const proxy = (url: URL): string | undefined => findProxy(url, process.env);
+  return {
+    ...planCredential(repo.credentials, { proxy, timeoutMs: timeoutSeconds * 1000 }),
+    ssh: ssh && (() => readSshAccess(ssh, process.env)),
+    tls,
+    proxy,
+  };
+}
+
+function planCredential(
+  credentials: RepoConfig['credentials'],
+  tools: Pick<Parameters<typeof createGithubApp>[0], 'proxy' | 'timeoutMs'>,
+): Pick<TransportSettings, 'credential' | 'refuseCredential'> {
+  if (credentials?.githubApp === undefined)
+    return { credential: credentials && (async () => readRepoCredential(credentials, process.env)) };
+  const { appId, installationId, privateKeyFile, apiUrl } = credentials.githubApp;
+  const app = createGithubApp({
+    ...tools,
+    appId: String(appId),
+    installationId: String(installationId),
+    apiUrl,
+    privateKeyFile,
+    readPrivateKey: () => readText(privateKeyFile, 'GitHub App key'),
+    nowMs: systemClock.nowMs,
+  });
+  return { credential: app.read, refuseCredential: app.refuse };
 }
 
 const systemClock: Clock = {

@@ -1,7 +1,8 @@
 /** What every command is given: the ports, ready to use, and how to end them. */
 
 import { loadConfig } from '../config/load-config.ts';
-import { type Config, describeUrlFault } from '../config/schema.ts';
+import type { Config } from '../config/schema.ts';
+import { describeUrlFault } from '../config/url-schema.ts';
 import { formatProblem, toProblem } from '../error/problem.ts';
 import type { CheckReport } from '../pipeline/check-repo.ts';
 import type { ImagePoller } from '../pipeline/poll-images.ts';

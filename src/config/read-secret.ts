@@ -20,11 +20,17 @@ export function readSecret(
 }
 
 /** The signing key and its passphrase, if it has one, read anew each time; throws `ConfigInvalid`. */
-export function readSigningKey(
-  { keyFile, passphraseFile, passphraseEnv }: SigningConfig,
+export function readSigningKey(settings: SigningConfig, env: NodeJS.ProcessEnv): ReturnType<typeof readKey> {
+  return readKey(settings, env, 'signing key');
+}
+
+/** A private key, called `what` in messages, and its passphrase, if it has one; throws `ConfigInvalid`. */
+export function readKey(
+  { keyFile, passphraseFile, passphraseEnv }: Omit<SigningConfig, 'format'>,
   env: NodeJS.ProcessEnv,
+  what: string,
 ): { file: string; text: string; passphrase: string | undefined } {
-  const text = readText(keyFile, 'signing key');
+  const text = readText(keyFile, what);
   if (passphraseFile === undefined && passphraseEnv === undefined)
     return { file: keyFile, text, passphrase: undefined };
   const passphrase = passphraseFile === undefined ? env[passphraseEnv ?? ''] : readSecretFile(passphraseFile);
@@ -62,7 +68,8 @@ function readSecretFile(file: string): string {
   return readText(file, 'secret').replace(/\r?\n$/, '');
 }
 
-function readText(file: string, what: string): string {
+/** The text of a file, called `what` in messages; throws `ConfigInvalid`. */
+export function readText(file: string, what: string): string {
   return tell(file, what, () => readFileSync(file, 'utf8'));
 }
 

@@ -1,7 +1,8 @@
 /** The operator's configuration: what is validated, and what config/config.schema.json is made of. */
 import { z } from 'zod';
-import { resolveGlob } from '../policy/glob.ts';
 import { hostSchema } from './host-schema.ts';
+import { repoSchema } from './repo-schema.ts';
+import { originSchema } from './url-schema.ts';
 
 const credentialsSchema = z
   .strictObject({
@@ -17,22 +18,6 @@ const credentialsSchema = z
     message: 'exactly one of passwordFile and passwordEnv',
   });
 
-/** What was wanted instead of this address of a repository; undefined where it is in order. The address itself is never repeated: it may hold a secret. */
-export function describeUrlFault(text: string): string | undefined {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !['https:', 'http:'].includes(url.protocol)) return 'an address https://host/path';
-  if (url.username !== '' || url.password !== '') return 'an address without credentials (they go under `credentials`)';
-  return url.search === '' && url.hash === '' ? undefined : 'an address without a query';
-}
-
-const urlSchema = z
-  .string()
-  .max(2048)
-  .superRefine((text, context) => {
-    const message = describeUrlFault(text);
-    if (message !== undefined) context.addIssue({ code: 'custom', message });
-  });
-
 const signingSchema = z
   .strictObject({
     format: z
@@ -45,71 +30,6 @@ const signingSchema = z
   .refine(({ passphraseFile, passphraseEnv }) => passphraseFile === undefined || passphraseEnv === undefined, {
     message: 'at most one of passphraseFile and passphraseEnv',
   });
-
-const repoSchema = z
-  .strictObject({
-    url: urlSchema.optional().describe('https:// or http:// address of the Git repository, without credentials.'),
-    path: z.string().min(1).optional().describe('Folder of a local repository: bare, or a work tree.'),
-    branch: z.string().min(1).max(250).optional().describe("By default the repository's own default branch."),
-    paths: z
-      .array(
-        z
-          .string()
-          .min(1)
-          .refine((path) => resolveGlob('', path) !== undefined, { message: 'a path inside the repository' }),
-      )
-      .min(1)
-      .default(['.'])
-      .describe('Folders or globs in which YAML files are looked at.'),
-    credentials: credentialsSchema.optional(),
-    caFile: z.string().min(1).optional().describe('PEM file with the certificate authority of the Git server.'),
-  })
-  .refine(({ url, path }) => (url === undefined) !== (path === undefined), { message: 'exactly one of url and path' });
-
-/** As `describeUrlFault`, for an address that ends with the host. */
-function describeOriginFault(text: string): string | undefined {
-  const fault = describeUrlFault(text);
-  if (fault !== undefined) return fault.replace('https://host/path', 'https://host');
-  return new URL(text).pathname === '/' ? undefined : 'an address without a path';
-}
-
-const originSchema = z
-  .string()
-  .max(2048)
-  .superRefine((text, context) => {
-    const message = describeOriginFault(text);
-    if (message !== undefined) context.addIssue({ code: 'custom', message });
-  });
-
-const registryFields = z.strictObject({
-  host: hostSchema.describe('Host as images name it, with a port if they do; Docker Hub is docker.io.'),
-  plainHttp: z.boolean().default(false).describe('Speak http instead of https; loopback addresses always do.'),
-  credentials: credentialsSchema.optional(),
-  caFile: z.string().min(1).optional(),
-  maxPages: z.int().min(1).max(500).default(500).describe('Pages of 1,000 tags that are read of one repository.'),
-  endpoint: originSchema.optional().describe('Mirror that is asked instead: https://host, with a port if need be.'),
-  clientCertificate: z
-    .strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) })
-    .optional()
-    .describe('PEM files by which Tallyman shows who it is; read again when they change.'),
-  trustedOrigins: z
-    .array(originSchema)
-    .max(20)
-    .default([])
-    .describe('Hosts, as https://host, that the registry may lead to although they are private or without TLS.'),
-  provider: z
-    .enum(['ecr', 'artifact-registry', 'acr', 'none'])
-    .optional()
-    .describe("Cloud whose own sign-in is used; by default the host's name decides."),
-  maxInFlight: z.int().min(1).max(256).default(8).describe('Requests to the host at the same time.'),
-  requestsPerSecond: z.number().min(0.1).max(1000).optional().describe('Most requests in a second; default no limit.'),
-  minPullsLeft: z
-    .int()
-    .min(0)
-    .max(100_000)
-    .default(10)
-    .describe('No manifest is fetched while the registry leaves no more pulls than this.'),
-});
 
 const registrySchema = registryFields.refine(
   ({ plainHttp, endpoint }) => !plainHttp || endpoint?.startsWith('https:') !== true,
@@ -188,7 +108,6 @@ export const configSchema = z
 export type Config = z.infer<typeof configSchema>;
 /** A place where credentials are looked for. */
 export type CredentialSourceName = Config['credentialSources'][number];
-export type RepoConfig = Config['repos'][number];
 export type RegistryConfig = Config['registries'][number];
 export type CredentialsConfig = z.infer<typeof credentialsSchema>;
 export type SigningConfig = z.infer<typeof signingSchema>;

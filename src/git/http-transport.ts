@@ -1,24 +1,25 @@
 /** Git over HTTP(S): timeouts, bounded answers, basic auth for the configured origin alone. Source: git's "gitprotocol-http". */
-import { Agent, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { fromHttpStatus, fromNetwork, repoInvalid, repoUnavailable, showUrl } from './errors.ts';
+import { createHttpRoutes, type HttpRouteOptions } from './http-routes.ts';
 import { agent, type GitService, type GitTransport, type TransportOptions } from './transport.ts';
+import { createWatchdog, type TimeLimits, type Watchdog } from './watchdog.ts';
 
 export interface Credential {
   readonly username: string;
   readonly password: string;
 }
 
-export interface HttpTransportOptions {
+/** Undefined: there is none. */
+export type ReadCredential = (options: { signal: AbortSignal }) => Promise<Credential | undefined>;
+
+export interface HttpTransportOptions extends TimeLimits, Pick<HttpRouteOptions, 'tls' | 'proxy'> {
   /** `https://host/path`; user information in it is used where `credential` gives none. */
   readonly url: string;
   /** Asked at each request, so that a rotated password works at once. */
-  readonly credential?: (() => Promise<Credential | undefined>) | undefined;
-  /** PEM certificates trusted besides none other; absent: Node's own. */
-  readonly ca?: string | Buffer | undefined;
-  /** Longest silence of the server, in milliseconds. */
-  readonly timeoutMs: number;
-  /** Longest time for one request with its whole answer, in milliseconds: a server that drips is never silent. */
-  readonly maxExchangeMs: number;
+  readonly credential?: ReadCredential | undefined;
+  /** Told that the server refused it; true where another may be had at once. */
+  readonly refuseCredential?: ((credential: Credential) => boolean) | undefined;
   /** Largest answer read, in bytes. */
   readonly maxAnswerBytes: number;
 }
@@ -37,34 +38,40 @@ const maxRedirects = 3;
 export function createHttpTransport(options: HttpTransportOptions): GitTransport {
   const { origin, pathname, fromUrl } = parseUrl(options.url);
   const shownUrl = showUrl(options.url);
-  const dispatcher = new Agent({
-    connect: { timeout: options.timeoutMs, ...(options.ca !== undefined && { ca: options.ca }) },
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
+  const routes = createHttpRoutes({ ...options, task: `reach Yaml repo "${shownUrl}"` });
   let repoPath = pathname;
+  const ask = async (call: Call, credential: Credential | undefined, watchdog: Watchdog): Promise<Buffer | number> => {
+    for (let hops = 0; hops <= maxRedirects; hops++) {
+      const answer = await routes.send({
+        url: new URL(repoPath + call.suffix, origin),
+        method: call.method,
+        headers: formatHeaders(call, credential),
+        signal: watchdog.signal,
+        body: call.body,
+      });
+      watchdog.touch();
+      if (answer.statusCode === 200)
+        return await readAnswer(answer, { call, shownUrl, watchdog, maxBytes: options.maxAnswerBytes });
+      await answer.body.dump({ limit: 64 * 1024 });
+      const moved = findRedirect(answer, { origin, suffix: call.suffix, follows: call.method === 'GET', shownUrl });
+      if (moved === undefined) return answer.statusCode;
+      repoPath = moved;
+    }
+    throw repoInvalid(`Cannot read Yaml repo "${shownUrl}": the server redirects more than ${maxRedirects} times`);
+  };
+  const askTwice = async (call: Call, watchdog: Watchdog): Promise<Buffer> => {
+    for (let again = false; ; again = true) {
+      const credential = (await options.credential?.({ signal: watchdog.signal })) ?? fromUrl;
+      const answer = await ask(call, credential, watchdog);
+      if (typeof answer !== 'number') return answer;
+      const isNew = answer === 401 && credential !== undefined && options.refuseCredential?.(credential) === true;
+      if (again || !isNew) throw fromHttpStatus(answer, { url: shownUrl, service: call.service });
+    }
+  };
   const request = async (call: Call): Promise<Buffer> => {
-    const credential = (await options.credential?.()) ?? fromUrl;
     const watchdog = createWatchdog(options, call.signal);
     try {
-      for (let hops = 0; hops <= maxRedirects; hops++) {
-        const answer = await dispatcher.request({
-          origin,
-          path: repoPath + call.suffix,
-          method: call.method,
-          headers: formatHeaders(call, credential),
-          signal: watchdog.signal,
-          ...(call.body && { body: call.body }),
-        });
-        watchdog.touch();
-        if (answer.statusCode === 200)
-          return await readAnswer(answer, { call, shownUrl, watchdog, maxBytes: options.maxAnswerBytes });
-        await answer.body.dump({ limit: 64 * 1024 });
-        const moved = findRedirect(answer, { origin, suffix: call.suffix, follows: call.method === 'GET', shownUrl });
-        if (moved === undefined) throw fromHttpStatus(answer.statusCode, { url: shownUrl, service: call.service });
-        repoPath = moved;
-      }
-      throw repoInvalid(`Cannot read Yaml repo "${shownUrl}": the server redirects more than ${maxRedirects} times`);
+      return await askTwice(call, watchdog);
     } catch (error) {
       call.signal.throwIfAborted();
       const expired = watchdog.expired();
@@ -80,8 +87,7 @@ export function createHttpTransport(options: HttpTransportOptions): GitTransport
     advertise: (service, given) =>
       request({ ...given, method: 'GET', service, suffix: `/info/refs?service=${service}` }),
     exchange: (service, body, given) => request({ ...given, method: 'POST', service, suffix: `/${service}`, body }),
-    // Not close(): it would wait for an answer that a stalled server never ends.
-    close: () => dispatcher.destroy(),
+    close: () => routes.close(),
   };
 }
 
@@ -169,40 +175,4 @@ function findRedirect(answer: Dispatcher.ResponseData, about: Redirecting): stri
     `Cannot read Yaml repo "${about.shownUrl}": the server redirects to "${showUrl(target?.href ?? '')}", the address itself was wanted`,
     'Write the address that the server redirects to under `repos`.',
   );
-}
-
-interface Watchdog {
-  readonly signal: AbortSignal;
-  touch(): void;
-  /** What went on for too long; undefined where nothing did. */
-  expired(): string | undefined;
-  stop(): void;
-}
-
-/** Aborts after `timeoutMs` without a touch, after `maxExchangeMs` in all, or with the outer signal. */
-function createWatchdog(
-  { timeoutMs, maxExchangeMs }: Pick<HttpTransportOptions, 'timeoutMs' | 'maxExchangeMs'>,
-  outer: AbortSignal,
-): Watchdog {
-  const controller = new AbortController();
-  let expired: string | undefined;
-  const expire = (reason: string): void => {
-    expired ??= reason;
-    controller.abort();
-  };
-  const silence = setTimeout(() => expire(`the server was silent for ${timeoutMs} ms`), timeoutMs);
-  const whole = setTimeout(() => expire(`the server's answer took more than ${maxExchangeMs} ms`), maxExchangeMs);
-  const forward = (): void => controller.abort(outer.reason);
-  if (outer.aborted) forward();
-  else outer.addEventListener('abort', forward, { once: true });
-  return {
-    signal: controller.signal,
-    touch: () => void silence.refresh(),
-    expired: () => expired,
-    stop() {
-      clearTimeout(silence);
-      clearTimeout(whole);
-      outer.removeEventListener('abort', forward);
-    },
-  };
 }

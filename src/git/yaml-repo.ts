@@ -1,8 +1,8 @@
 /** The Yaml repo: one branch of a Git repository, read by blob id and written by compare-and-swap. */
 import type { RepoBranches, RepoHistory, YamlRepo } from '../pipeline/ports.ts';
 import { formatBranchRef } from './branch.ts';
+import { createTransport, type TransportSettings } from './create-transport.ts';
 import { fromFileSystem } from './errors.ts';
-import { type Credential, createHttpTransport } from './http-transport.ts';
 import { createLocalRepo } from './local-repo.ts';
 import { createRemoteRepo } from './remote-repo.ts';
 import type { SignCommit } from './sign-commit.ts';
@@ -22,16 +22,12 @@ export type RepoLocation =
   | { readonly kind: 'remote'; readonly url: string }
   | { readonly kind: 'local'; readonly path: string };
 
-export interface YamlRepoOptions {
+export interface YamlRepoOptions extends TransportSettings {
   readonly location: RepoLocation;
   /** Short name of the branch; absent: the one that the repository's HEAD names. */
   readonly branch?: string | undefined;
   /** Folder for the kept clone of a remote; several processes may share it. */
   readonly stateDir: string;
-  /** Asked at each request and sent only to the origin of the URL. */
-  readonly credential?: (() => Promise<Credential | undefined>) | undefined;
-  /** PEM certificates of a private authority. */
-  readonly ca?: string | Buffer | undefined;
   /** Signs each commit; what it throws, `push` throws. */
   readonly sign?: SignCommit | undefined;
   readonly log?: Log | undefined;
@@ -65,10 +61,7 @@ export function createYamlRepo(options: YamlRepoOptions): ClosableYamlRepo {
   const maxBlobBytes = options.maxBlobBytes ?? 4 * 1024 * 1024;
   if (branch !== undefined) formatBranchRef(branch);
   if (location.kind === 'local') return inTurn(createLocalRepo({ path: location.path, branch, maxBlobBytes, sign }));
-  const transport = createHttpTransport({
-    url: location.url,
-    credential: options.credential,
-    ca: options.ca,
+  const transport = createTransport(location.url, options, {
     timeoutMs: options.timeoutMs ?? 30_000,
     maxExchangeMs: options.maxExchangeMs ?? 600_000,
     maxAnswerBytes: options.maxAnswerBytes ?? 1024 ** 3,

@@ -1,0 +1,102 @@
+/** The settings of a Yaml repo: where it is, and who asks. */
+import { z } from 'zod';
+import { isSshAddress } from '../address/ssh-address.ts';
+import { resolveGlob } from '../policy/glob.ts';
+import { forgeSchema } from './forge-schema.ts';
+import { apiUrlSchema, repoUrlSchema } from './url-schema.ts';
+
+const fileSchema = z.string().min(1);
+
+const githubAppSchema = z.strictObject({
+  appId: z
+    .union([z.int().min(1), z.string().regex(/^[\w.-]{1,64}$/)])
+    .describe('App ID or client ID, as the settings of the App show it.'),
+  installationId: z
+    .union([z.int().min(1), z.string().regex(/^\d{1,20}$/)])
+    .describe('The number at the end of the address of the installation.'),
+  privateKeyFile: fileSchema.describe('PEM file that GitHub made for the App; read again for each token.'),
+  apiUrl: apiUrlSchema.default('https://api.github.com').describe('Of GitHub Enterprise Server: https://host/api/v3'),
+});
+
+const secretNames = ['passwordFile', 'passwordEnv', 'tokenFile', 'tokenEnv', 'githubApp'] as const;
+
+const repoCredentialsSchema = z
+  .strictObject({
+    username: z
+      .string()
+      .min(1)
+      .max(256)
+      .optional()
+      .describe('Beside a token by default x-access-token; GitHub, GitLab and Gitea take any name there.'),
+    passwordFile: fileSchema.optional().describe('File that holds the password; read again at each use.'),
+    passwordEnv: z.string().min(1).optional().describe('Environment variable that holds it.'),
+    tokenFile: fileSchema.optional().describe('File that holds an access token; read again at each use.'),
+    tokenEnv: z.string().min(1).optional().describe('Environment variable that holds it.'),
+    githubApp: githubAppSchema.optional().describe('Signs in as an installation of a GitHub App.'),
+  })
+  .refine((credentials) => secretNames.filter((name) => credentials[name] !== undefined).length === 1, {
+    message: 'exactly one of passwordFile, passwordEnv, tokenFile, tokenEnv and githubApp',
+  })
+  .refine(
+    ({ username, passwordFile, passwordEnv }) =>
+      username !== undefined || (passwordFile === undefined && passwordEnv === undefined),
+    { message: 'a username beside the password' },
+  )
+  .refine(({ username, githubApp }) => username === undefined || githubApp === undefined, {
+    message: 'no username beside githubApp',
+  });
+
+const sshSchema = z
+  .strictObject({
+    keyFile: fileSchema.describe('File with the private key (OpenSSH or PEM); read again for each connection.'),
+    passphraseFile: fileSchema.optional().describe('File that holds the passphrase, if the key has one.'),
+    passphraseEnv: z.string().min(1).optional().describe('Environment variable that holds it.'),
+    knownHostsFile: fileSchema.describe('File in the format of known_hosts; no other server is trusted.'),
+  })
+  .refine(({ passphraseFile, passphraseEnv }) => passphraseFile === undefined || passphraseEnv === undefined, {
+    message: 'at most one of passphraseFile and passphraseEnv',
+  });
+
+export const repoSchema = z
+  .strictObject({
+    url: repoUrlSchema
+      .optional()
+      .describe(
+        'Address of the Git repository: https://host/path, ssh://user@host/path or user@host:path, without credentials.',
+      ),
+    path: z.string().min(1).optional().describe('Folder of a local repository: bare, or a work tree.'),
+    branch: z.string().min(1).max(250).optional().describe("By default the repository's own default branch."),
+    paths: z
+      .array(
+        z
+          .string()
+          .min(1)
+          .refine((path) => resolveGlob('', path) !== undefined, { message: 'a path inside the repository' }),
+      )
+      .min(1)
+      .default(['.'])
+      .describe('Folders or globs in which YAML files are looked at.'),
+    credentials: repoCredentialsSchema.optional().describe('Who asks, for an address https://…'),
+    ssh: sshSchema.optional().describe('Who asks and who answers, for an SSH address.'),
+    forge: forgeSchema.optional(),
+    caFile: fileSchema
+      .optional()
+      .describe('PEM file with a certificate authority that is trusted besides the well-known ones.'),
+    clientCertificate: z
+      .strictObject({ certFile: fileSchema, keyFile: fileSchema })
+      .optional()
+      .describe('PEM files by which Tallyman shows who it is; read again when they change.'),
+  })
+  .refine(({ url, path }) => (url === undefined) !== (path === undefined), { message: 'exactly one of url and path' })
+  .superRefine((repo, context) => {
+    const isSsh = repo.url !== undefined && isSshAddress(repo.url);
+    const reject = (name: string, message: string): void => context.addIssue({ code: 'custom', path: [name], message });
+    if (isSsh && repo.ssh === undefined) reject('ssh', '`ssh` with keyFile and knownHostsFile for an SSH address');
+    if (!isSsh && repo.ssh !== undefined) reject('ssh', 'an SSH address (ssh://user@host/path) beside `ssh`');
+    for (const name of ['credentials', 'caFile', 'clientCertificate'] as const)
+      if (isSsh && repo[name] !== undefined) reject(name, `an address https://host/path beside \`${name}\``);
+  });
+
+export type RepoConfig = z.infer<typeof repoSchema>;
+export type RepoCredentialsConfig = z.infer<typeof repoCredentialsSchema>;
+export type SshConfig = z.infer<typeof sshSchema>;
