@@ -27,7 +27,7 @@ const apiPaths: Readonly<Record<ForgeKind, string>> = { github: '/api/v3', gitla
  * it nor the host's name tells, or the address holds no `owner/name`.
  *
  * @example
- * findForge('https://github.com/acme/deploy.git', {}) // { kind: 'github', apiUrl: 'https://api.github.com', … }
+ * findForge('https://github.com/acme/deploy.git', {})?.apiUrl // 'https://api.github.com'
  */
 export function findForge(
   repoUrl: string,

@@ -65,7 +65,7 @@ export type ProposalStep =
       readonly branch: string;
       readonly pullRequest: KnownPullRequest | undefined;
     }
-  /** Nothing is wanted any more: the pull request is closed, then the branch is deleted. */
+  /** Nothing of it is wanted any more: the pull request is closed, then the branch is deleted, if its commit is given. */
   | {
       readonly kind: 'close';
       readonly branch: string;
@@ -74,21 +74,26 @@ export type ProposalStep =
     }
   | { readonly kind: 'delete'; readonly branch: string; readonly commit: string };
 
-/** One step at most for each branch, those of wanted groups first. The same facts give the same steps; done steps give none but `keep`. */
+/**
+ * What is to be done, wanted groups first; the same facts give the same steps, and once they are done none but `keep`. Of
+ * several open pull requests of one branch, which two Tallymen can make at the same moment, the oldest stays.
+ */
 export function planProposals(facts: ProposalFacts): readonly ProposalStep[] {
   const branches = new Map(facts.branches.map((branch) => [branch.name, branch]));
-  const open = new Map(
-    facts.pullRequests
-      .filter(({ state }) => state === 'open')
-      .reverse()
-      .map((pullRequest) => [pullRequest.headBranch, pullRequest]),
-  );
+  const newestFirst = facts.pullRequests.filter(({ state }) => state === 'open');
+  const open = new Map(newestFirst.map((pullRequest) => [pullRequest.headBranch, pullRequest]));
+  const twins = newestFirst.filter((pullRequest) => open.get(pullRequest.headBranch) !== pullRequest);
   const wanted = new Set(facts.wanted.map(({ branch }) => branch));
   const others = [...new Set([...branches.keys(), ...open.keys()])].filter((name) => !wanted.has(name)).sort();
   return [
+    ...twins.map(closeTwin),
     ...facts.wanted.map((group) => planWanted(group, branches.get(group.branch), open.get(group.branch), facts)),
     ...others.flatMap((name) => planOther(name, branches.get(name), open.get(name), facts)),
   ];
+}
+
+function closeTwin(pullRequest: KnownPullRequest): ProposalStep {
+  return { kind: 'close', branch: pullRequest.headBranch, commit: undefined, pullRequest };
 }
 
 function planWanted(
