@@ -18,12 +18,15 @@ import type { Config, CredentialSourceName, RegistryConfig } from './config/sche
 import type { TransportSettings } from './git/create-transport.ts';
 import { createGithubApp } from './git/github-app.ts';
 import { createCommitSigner, type SignCommit } from './git/sign-commit.ts';
+import { type ClosableForge, createForge } from './forge/create-forge.ts';
+import { findForge } from './forge/find-forge.ts';
 import { createWorkFiles, hasWorkFiles } from './git/work-files.ts';
 import { createYamlRepo } from './git/yaml-repo.ts';
 import { checkRepo } from './pipeline/check-repo.ts';
 import { createHoldMemory } from './pipeline/find-holds.ts';
 import { createImagePoller, type ImagePoller } from './pipeline/poll-images.ts';
 import type { Clock, Log, Registry } from './pipeline/ports.ts';
+import { createProposalMemory } from './pipeline/propose-facts.ts';
 import { createRepoMemory } from './pipeline/repo-memory.ts';
 import { createRegistry, type SourceTools } from './registry/create-registry.ts';
 import { createCloudSource } from './registry/credentials/cloud.ts';
@@ -127,18 +130,22 @@ function openRepo(
   repo: RepoConfig,
   { config, registry, sign, log }: { config: Config; registry: Registry; sign: SignCommit | undefined; log: Log },
 ): { session: RepoSession; close(): Promise<void> } {
-  const { path } = repo;
+  const { path, branch: baseBranch } = repo;
+  const transport = planTransport(repo, config);
   const yamlRepo = createYamlRepo({
     location: path === undefined ? { kind: 'remote', url: repo.url ?? '' } : { kind: 'local', path },
     branch: repo.branch,
     stateDir: config.stateDir ?? defaultStateDir(process.env),
-    ...planTransport(repo, config),
+    ...transport,
     timeoutMs: config.timeoutSeconds * 1000,
     sign,
     log: (message, fields) => log.debug(fields, message),
   });
+  const forge = openForge(repo, transport);
   const context = {
     repo: yamlRepo,
+    proposing: forge &&
+      baseBranch !== undefined && { forge, branches: yamlRepo, baseBranch, memory: createProposalMemory() },
     registry,
     clock: systemClock,
     memory: createRepoMemory(repo.paths),
@@ -156,7 +163,32 @@ function openRepo(
     check: (options) =>
       checkRepo(files, createRepoMemory(repo.paths), { ...options, allowedRegistries: config.allowedRegistries }),
   };
-  return { session, close: () => yamlRepo.close() };
+  return {
+    session,
+    async close() {
+      await Promise.all([yamlRepo.close(), forge?.close()]);
+    },
+  };
+}
+
+/** Undefined where neither the address nor the configuration says what forge it is. */
+function openForge(
+  { url, forge: settings = {} }: RepoConfig,
+  { credential, tls, proxy }: TransportSettings,
+): ClosableForge | undefined {
+  const place = url === undefined ? undefined : findForge(url, settings);
+  if (place === undefined) return undefined;
+  const { tokenFile, tokenEnv } = settings;
+  const read = async () => {
+    if (tokenFile !== undefined || tokenEnv !== undefined) {
+      const { password } = readRepoCredential({ tokenFile, tokenEnv }, process.env);
+      return { username: undefined, token: password };
+    }
+    const found = await credential?.();
+    return found && { username: found.username, token: found.password };
+  };
+  const { random, sleep } = systemClock;
+  return createForge({ place, credential: read, ca: tls?.().ca, proxy, now: Date.now, random, sleep });
 }
 
 function planTransport(repo: RepoConfig, { timeoutSeconds }: Config): TransportSettings {
