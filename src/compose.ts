@@ -15,11 +15,11 @@ import {
 } from './config/read-secret.ts';
 import type { RepoConfig } from './config/repo-schema.ts';
 import type { Config, CredentialSourceName, RegistryConfig } from './config/schema.ts';
+import { type ClosableForge, createForge } from './forge/create-forge.ts';
+import { findForge } from './forge/find-forge.ts';
 import type { TransportSettings } from './git/create-transport.ts';
 import { createGithubApp } from './git/github-app.ts';
 import { createCommitSigner, type SignCommit } from './git/sign-commit.ts';
-import { type ClosableForge, createForge } from './forge/create-forge.ts';
-import { findForge } from './forge/find-forge.ts';
 import { createWorkFiles, hasWorkFiles } from './git/work-files.ts';
 import { createYamlRepo } from './git/yaml-repo.ts';
 import { checkRepo } from './pipeline/check-repo.ts';
@@ -142,10 +142,13 @@ function openRepo(
     log: (message, fields) => log.debug(fields, message),
   });
   const forge = openForge(repo, transport);
+  const proposing =
+    forge === undefined || baseBranch === undefined
+      ? undefined
+      : { forge, branches: yamlRepo, baseBranch, memory: createProposalMemory() };
   const context = {
     repo: yamlRepo,
-    proposing: forge &&
-      baseBranch !== undefined && { forge, branches: yamlRepo, baseBranch, memory: createProposalMemory() },
+    proposing,
     registry,
     clock: systemClock,
     memory: createRepoMemory(repo.paths),
@@ -179,12 +182,12 @@ function openForge(
   const place = url === undefined ? undefined : findForge(url, settings);
   if (place === undefined) return undefined;
   const { tokenFile, tokenEnv } = settings;
-  const read = async () => {
+  const read = async (options: { signal: AbortSignal }) => {
     if (tokenFile !== undefined || tokenEnv !== undefined) {
       const { password } = readRepoCredential({ tokenFile, tokenEnv }, process.env);
       return { username: undefined, token: password };
     }
-    const found = await credential?.();
+    const found = await credential?.(options);
     return found && { username: found.username, token: found.password };
   };
   const { random, sleep } = systemClock;
