@@ -31,6 +31,36 @@ const signingSchema = z
     message: 'at most one of passphraseFile and passphraseEnv',
   });
 
+const registryFields = z.strictObject({
+  host: hostSchema.describe('Host as images name it, with a port if they do; Docker Hub is docker.io.'),
+  plainHttp: z.boolean().default(false).describe('Speak http instead of https; loopback addresses always do.'),
+  credentials: credentialsSchema.optional(),
+  caFile: z.string().min(1).optional(),
+  maxPages: z.int().min(1).max(500).default(500).describe('Pages of 1,000 tags that are read of one repository.'),
+  endpoint: originSchema.optional().describe('Mirror that is asked instead: https://host, with a port if need be.'),
+  clientCertificate: z
+    .strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) })
+    .optional()
+    .describe('PEM files by which Tallyman shows who it is; read again when they change.'),
+  trustedOrigins: z
+    .array(originSchema)
+    .max(20)
+    .default([])
+    .describe('Hosts, as https://host, that the registry may lead to although they are private or without TLS.'),
+  provider: z
+    .enum(['ecr', 'artifact-registry', 'acr', 'none'])
+    .optional()
+    .describe("Cloud whose own sign-in is used; by default the host's name decides."),
+  maxInFlight: z.int().min(1).max(256).default(8).describe('Requests to the host at the same time.'),
+  requestsPerSecond: z.number().min(0.1).max(1000).optional().describe('Most requests in a second; default no limit.'),
+  minPullsLeft: z
+    .int()
+    .min(0)
+    .max(100_000)
+    .default(10)
+    .describe('No manifest is fetched while the registry leaves no more pulls than this.'),
+});
+
 const registrySchema = registryFields.refine(
   ({ plainHttp, endpoint }) => !plainHttp || endpoint?.startsWith('https:') !== true,
   { path: ['plainHttp'], message: 'false beside an endpoint with https://' },
