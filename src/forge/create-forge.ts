@@ -30,9 +30,11 @@ const forges: Readonly<Record<ForgeKind, ForgeRow>> = {
 export interface CreateForgeOptions {
   readonly place: ForgePlace;
   /** Asked at each request; undefined asks without one. */
-  readonly credential: () => Promise<ForgeCredential | undefined>;
+  readonly credential: (options: { signal: AbortSignal }) => Promise<ForgeCredential | undefined>;
   /** PEM certificates of a private authority. */
-  readonly ca?: string | undefined;
+  readonly ca?: string | Buffer | undefined;
+  /** Address of the HTTP proxy for a URL; default none for any. */
+  readonly proxy?: ((url: URL) => string | undefined) | undefined;
   readonly limits?: Partial<ForgeLimits> | undefined;
   readonly now: () => number;
   readonly random: () => number;
@@ -53,8 +55,8 @@ export function createForge({ place, credential, limits: given, ...tools }: Crea
   const { kind, apiUrl, project, host } = place;
   const row = forges[kind];
   const limits = { ...defaultForgeLimits, ...given };
-  const authorize = async () => {
-    const found = await credential();
+  const authorize = async (options: { signal: AbortSignal }) => {
+    const found = await credential(options);
     if (found === undefined) return undefined;
     const header = row.authorize(found);
     return { header, secrets: [found.token, header.slice(header.indexOf(' ') + 1)] };

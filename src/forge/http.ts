@@ -1,6 +1,7 @@
 /** Asks a forge's API: the only file of this folder that speaks HTTP. JSON both ways, one request at a time. */
 import { setMaxListeners } from 'node:events';
-import { Agent, type Dispatcher } from 'undici';
+import { rootCertificates } from 'node:tls';
+import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import type { TallymanError } from '../error/tallyman-error.ts';
 import { findSaid, forgeInvalid, forgeUnavailable, fromForgeNetwork, fromForgeStatus } from './errors.ts';
 import type { ForgeLimits } from './limits.ts';
@@ -10,11 +11,15 @@ export interface ForgeHttpOptions {
   /** `https://api.github.com`, without a slash at its end; requests never leave its origin. */
   readonly apiUrl: string;
   /** The Authorization header; asked at each request, so that a rotated token works at once. */
-  readonly authorize: () => Promise<{ readonly header: string; readonly secrets: readonly string[] } | undefined>;
+  readonly authorize: (options: {
+    signal: AbortSignal;
+  }) => Promise<{ readonly header: string; readonly secrets: readonly string[] } | undefined>;
   /** Sent with each request, names in lower case. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** PEM certificates of a private authority. */
-  readonly ca?: string | undefined;
+  /** PEM certificates of a private authority, trusted besides the well-known ones. */
+  readonly ca?: string | Buffer | undefined;
+  /** Address of the HTTP proxy for a URL, `http://user:password@proxy.example.com:3128`; default none for any. */
+  readonly proxy?: ((url: URL) => string | undefined) | undefined;
   readonly limits: ForgeLimits;
   readonly now: () => number;
   readonly random: () => number;
@@ -58,11 +63,7 @@ const redirectStatuses: readonly number[] = [301, 302, 307, 308];
 export function createForgeHttp(options: ForgeHttpOptions): ForgeHttp {
   const { limits, now, random, sleep } = options;
   const { host } = new URL(options.apiUrl);
-  const dispatcher = new Agent({
-    connect: { timeout: limits.connectMs, ...(options.ca !== undefined && { ca: options.ca }) },
-    headersTimeout: limits.attemptMs,
-    bodyTimeout: limits.attemptMs,
-  });
+  const dispatcher = createDispatcher(options);
   /** A forge may lock out who goes on asking while it wants to be left alone. */
   let quietUntilMs = 0;
 
@@ -104,6 +105,15 @@ export function createForgeHttp(options: ForgeHttpOptions): ForgeHttp {
   return { send, close: () => dispatcher.destroy() };
 }
 
+function createDispatcher({ apiUrl, ca, proxy, limits }: ForgeHttpOptions): Dispatcher {
+  const timeouts = { headersTimeout: limits.attemptMs, bodyTimeout: limits.attemptMs };
+  const tls = { timeout: limits.connectMs, ...(ca !== undefined && { ca: [...rootCertificates, ca] }) };
+  const uri = proxy?.(new URL(apiUrl));
+  return uri === undefined
+    ? new Agent({ ...timeouts, connect: tls })
+    : new ProxyAgent({ ...timeouts, uri, requestTls: tls });
+}
+
 type Trying = ForgeHttpOptions & { readonly dispatcher: Dispatcher; readonly host: string };
 
 /** One try with its redirects. Throws only the signal's reason, and what the credential's source throws. */
@@ -111,7 +121,7 @@ async function tryOnce(request: ForgeRequest, trying: Trying): Promise<ForgeAnsw
   const { task, signal } = request;
   signal.throwIfAborted();
   const { host, limits } = trying;
-  const authorization = await trying.authorize();
+  const authorization = await trying.authorize({ signal });
   const attempt = new AbortController();
   const late = forgeUnavailable(
     { task, host },
