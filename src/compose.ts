@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { OpenSession, RepoSession } from './cli/session.ts';
+import type { OpenSession, RepoSession, ServerNeeds } from './cli/session.ts';
 import { defaultStateDir } from './config/load-config.ts';
 import { findProxy } from './config/proxy.ts';
 import { readRepoCredential, readSshAccess } from './config/read-repo-access.ts';
@@ -37,6 +37,8 @@ import { createEndpointSource } from './registry/credentials/endpoint-source.ts'
 import { createHelperRunner } from './registry/credentials/run-helper.ts';
 import type { HostSettings } from './registry/host.ts';
 import type { RegistryEvent } from './registry/registry-event.ts';
+import { createHook } from './server/create-hook.ts';
+import { createServer } from './server/create-server.ts';
 
 /** Makes the adapters that the configuration asks for. Nothing is contacted yet. */
 export const openSession: OpenSession = (config, log) => {
@@ -47,6 +49,7 @@ export const openSession: OpenSession = (config, log) => {
   return {
     repos: opened.map(({ session }) => session),
     poller: openPoller(config, registry),
+    startServer: (needs) => config.server && startServer(config.server, { ...needs, log }),
     async tryToSign() {
       await sign?.(Buffer.alloc(0), { whenMs: systemClock.nowMs() });
     },
@@ -230,6 +233,24 @@ function planCredential(
     nowMs: systemClock.nowMs,
   });
   return { credential: app.read, refuseCredential: app.refuse };
+}
+
+async function startServer(
+  { listen, webhooks }: NonNullable<Config['server']>,
+  { onHint, isReady, log }: ServerNeeds & { log: Log },
+): ReturnType<typeof createServer> {
+  const hooks = webhooks.map(({ name, format, host, secretFile, secretEnv }) => {
+    const secret = {
+      username: `webhook ${name}`,
+      ...(secretFile !== undefined && { passwordFile: secretFile }),
+      ...(secretEnv !== undefined && { passwordEnv: secretEnv }),
+    };
+    const readHookSecret = () => readSecret(secret, process.env).password;
+    return createHook({ name, format, host, readSecret: readHookSecret, onHint, log, nowMs: systemClock.nowMs });
+  });
+  const server = await createServer({ listen, hooks, isReady, log });
+  log.info({ url: server.url, webhooks: webhooks.map(({ name }) => name) }, 'listening');
+  return server;
 }
 
 const systemClock: Clock = {

@@ -1,7 +1,8 @@
 import { formatProblem, isError, toProblem } from '../error/problem.ts';
 import { commitAndPropose, type WholeReport } from '../pipeline/commit-and-propose.ts';
-import { createProblemTeller, tellReport, watchRepo } from '../pipeline/watch-repo.ts';
+import { createProblemTeller, tellReport, type WatchOptions } from '../pipeline/watch-repo.ts';
 import { type CommonFlags, exitCodes, fail, type OpenSession, withSession } from './session.ts';
+import { watchRepos } from './watch.ts';
 
 /** `tallyman run`: passes until stopped; with `--once` one over each Yaml repo, and the exit code says what happened. */
 export function runCommand(flags: CommonFlags & { once?: boolean }, open: OpenSession): Promise<number> {
@@ -16,18 +17,12 @@ export function runCommand(flags: CommonFlags & { once?: boolean }, open: OpenSe
       for (const { context } of session.repos) codes.push(await runOnce(context, { log, signal }));
       return Math.max(...codes);
     }
-    const intervalMs = config.intervalSeconds * 1000;
     log.info({ repos: session.repos.map((repo) => repo.name), intervalSeconds: config.intervalSeconds }, 'watching');
-    const { poller } = session;
-    await Promise.all(
-      session.repos.map(({ context }) => watchRepo({ ...context, poller }, { intervalMs, log, signal })),
-    );
-    log.info({}, 'stopped');
-    return exitCodes.ok;
+    return await watchRepos(session, { config, log, signal });
   });
 }
 
-type Once = Pick<Parameters<typeof watchRepo>[1], 'log' | 'signal'>;
+type Once = Pick<WatchOptions, 'log' | 'signal'>;
 
 async function runOnce(context: Parameters<typeof commitAndPropose>[0], { log, signal }: Once): Promise<number> {
   const teller = createProblemTeller(log);

@@ -8,6 +8,7 @@ import type { CheckReport } from '../pipeline/check-repo.ts';
 import type { ImagePoller } from '../pipeline/poll-images.ts';
 import type { Log } from '../pipeline/ports.ts';
 import type { ProposingContext } from '../pipeline/propose-changes.ts';
+import type { Hint } from '../webhook/delivery.ts';
 import { createLog } from './log.ts';
 
 /** One configured Yaml repo, ready to use. */
@@ -25,7 +26,16 @@ export interface Session {
   readonly poller: ImagePoller;
   /** Tries the signing key, if one is configured; throws `ConfigInvalid`. */
   tryToSign(): Promise<void>;
+  /** Listens for webhooks and probes; undefined where the configuration has no server. */
+  startServer(needs: ServerNeeds): Promise<{ close(): Promise<void> }> | undefined;
   close(): Promise<void>;
+}
+
+export interface ServerNeeds {
+  /** Acts on what a webhook said; how many Yaml repos are looked at for it. */
+  readonly onHint: (hint: Hint) => number;
+  /** Whether the first pass over each Yaml repo is behind us. */
+  readonly isReady: () => boolean;
 }
 
 /** Makes the adapters that a configuration asks for. */

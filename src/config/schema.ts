@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { hostSchema } from './host-schema.ts';
 import { repoSchema } from './repo-schema.ts';
+import { serverSchema } from './server-schema.ts';
 import { originSchema } from './url-schema.ts';
 
 const credentialsSchema = z
@@ -125,6 +126,7 @@ export const configSchema = z
       .max(3600)
       .default(30)
       .describe('Longest wait for one answer of a registry (retries included) or Git server.'),
+    server: serverSchema.optional().describe('Webhooks and probes; left out, nothing is listened to.'),
     stateDir: z.string().min(1).optional().describe('Where clones are kept between runs.'),
     log: z
       .strictObject({

@@ -153,6 +153,35 @@ describe('what contradicts itself', () => {
   });
 });
 
+describe('the settings of the server', () => {
+  const messages = (settings: string) => problemsOf(`server: ${settings}`).join('\n');
+  const hook = 'name: git, format: github, secretEnv: S';
+
+  it('may name an address and webhooks', () => {
+    for (const listen of ['127.0.0.1:8080', '"[::]:8080"', '":80"', 'localhost:0'])
+      assert.equal(
+        messages(`{listen: ${listen}, webhooks: [{${hook}}, {${hook.replace('git,', 'b,')}, host: "h:5000"}]}`),
+        '',
+      );
+    assert.equal(messages('{listen: "127.0.0.1:1"}'), '');
+  });
+
+  const rows: readonly [settings: string, wanted: RegExp][] = [
+    ['{}', /listen/],
+    ['{listen: 8080}', /listen/],
+    ['{listen: "127.0.0.1"}', /host:port/],
+    ['{listen: "127.0.0.1:65536"}', /host:port/],
+    ['{listen: "http://127.0.0.1:1"}', /host:port/],
+    [`{listen: ":1", webhooks: [{${hook}}, {${hook}}]}`, /a name that no other webhook has/],
+    [`{listen: ":1", webhooks: [{${hook}, secretFile: f}]}`, /exactly one of secretFile and secretEnv/],
+    ['{listen: ":1", webhooks: [{name: a, format: github}]}', /exactly one of secretFile and secretEnv/],
+    ['{listen: ":1", webhooks: [{name: a/b, format: github, secretEnv: S}]}', /lower-case letters/],
+    ['{listen: ":1", webhooks: [{name: a, format: svn, secretEnv: S}]}', /format/],
+  ];
+  for (const [settings, wanted] of rows)
+    it(`are refused as ${settings}`, () => assert.match(messages(settings), wanted));
+});
+
 describe('createCertificateReader', () => {
   it('reads a file again when it has changed, and says which one it cannot read', () => {
     const read = createCertificateReader();
