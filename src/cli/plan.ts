@@ -1,9 +1,11 @@
 import { createTwoFilesPatch } from 'diff';
 import { formatProblem, isError, toProblem } from '../error/problem.ts';
-import { openLookup, type PassContext, planPass } from '../pipeline/run-pass.ts';
+import { printable } from '../error/printable.ts';
+import { isProposed, nameProposal, type ProposingContext } from '../pipeline/propose-changes.ts';
+import { openLookup, type PlannedPass, planPass } from '../pipeline/run-pass.ts';
 import { type CommonFlags, exitCodes, type OpenSession, withSession } from './session.ts';
 
-/** `tallyman plan`: what would be committed, as a unified diff on standard output; nothing is written. */
+/** `tallyman plan`: what would be committed or proposed, as a unified diff on standard output; nothing is written. */
 export function planCommand(flags: CommonFlags, open: OpenSession): Promise<number> {
   return withSession(flags, open, async ({ session, signal }) => {
     const codes = [];
@@ -12,19 +14,35 @@ export function planCommand(flags: CommonFlags, open: OpenSession): Promise<numb
   });
 }
 
-async function planOne(context: PassContext, signal: AbortSignal): Promise<number> {
+async function planOne(context: ProposingContext, signal: AbortSignal): Promise<number> {
   try {
     const planned = await planPass(context, openLookup(context, { signal }), { signal });
     for (const [file, bytes] of planned.changes) {
       const before = planned.before.get(file);
       process.stdout.write(formatDiff(file, decode(before), decode(bytes)));
     }
+    for (const line of await listProposed(context, planned, signal)) process.stderr.write(`${line}\n`);
     for (const problem of planned.problems) process.stderr.write(`${formatProblem(problem)}\n`);
     return planned.problems.some(isError) ? exitCodes.problems : exitCodes.ok;
   } catch (error) {
     process.stderr.write(`${formatProblem(toProblem(error))}\n`);
     return exitCodes.failed;
   }
+}
+
+/** What of the plan goes to pull requests, and from which branches. */
+async function listProposed(
+  { repo, memory, proposing }: ProposingContext,
+  { snapshot, updates }: PlannedPass,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { policies } = await memory.read(repo, snapshot, { signal });
+  const proposed = new Map(policies.filter(isProposed).map((policy) => [policy.key, policy]));
+  return updates.flatMap(({ policy: key, from, to }) => {
+    const policy = proposed.get(key);
+    const change = `${key}: ${printable(from ?? 'no version', 200)} → ${to}`;
+    return policy === undefined ? [] : [`${change} goes to a pull request from ${nameProposal(policy, proposing?.baseBranch ?? '<branch>')}`];
+  });
 }
 
 /** As `git diff` writes it, so that `git apply` takes it. */
