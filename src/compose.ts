@@ -43,17 +43,19 @@ import { createServer } from './server/create-server.ts';
 /** Makes the adapters that the configuration asks for. Nothing is contacted yet. */
 export const openSession: OpenSession = (config, log) => {
   const registry = openRegistry(config, log);
+  const looks = new AbortController();
   const { signing } = config.commit;
   const sign = signing && createCommitSigner(signing.format, () => readSigningKey(signing, process.env));
   const opened = config.repos.map((repo) => openRepo(repo, { config, registry, sign, log }));
   return {
     repos: opened.map(({ session }) => session),
-    poller: openPoller(config, registry),
+    poller: openPoller(config, registry, looks.signal),
     startServer: (needs) => config.server && startServer(config.server, { ...needs, log }),
     async tryToSign() {
       await sign?.(Buffer.alloc(0), { whenMs: systemClock.nowMs() });
     },
     async close() {
+      looks.abort(new Error('the session is over'));
       await Promise.all([registry.close(), ...opened.map(({ close }) => close())]);
     },
   };
@@ -118,14 +120,16 @@ function toHostSettings(settings: RegistryConfig, readPem: typeof readCertificat
   };
 }
 
-function openPoller(config: Config, registry: Registry): ImagePoller {
+function openPoller(config: Config, registry: Registry, signal: AbortSignal): ImagePoller {
   const intervalMs = config.intervalSeconds * 1000;
   const maxIntervalMs = Math.max(intervalMs, config.maxIntervalSeconds * 1000);
   return createImagePoller(registry, {
     intervalMs,
     maxIntervalMs,
-    timeoutMs: config.timeoutSeconds * 1000,
+    concurrency: config.concurrency,
+    patienceMs: config.timeoutSeconds * 1000,
     clock: systemClock,
+    signal,
   });
 }
 
@@ -158,7 +162,6 @@ function openRepo(
     holds: createHoldMemory(),
     author: config.commit.author,
     concurrency: config.concurrency,
-    timeoutMs: config.timeoutSeconds * 1000,
     allowedRegistries: config.allowedRegistries,
   };
   const onDisk = path !== undefined && repo.branch === undefined && hasWorkFiles(path);

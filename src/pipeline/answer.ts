@@ -9,8 +9,3 @@ export interface Staleness {
 export type Answer<Value> =
   | { readonly value: Value; readonly stale?: Staleness | undefined }
   | { readonly error: unknown };
-
-/** The failure that the last question ended with, whether or not there is an earlier answer. */
-export function failureOf(answer: Answer<unknown>): unknown {
-  return 'error' in answer ? answer.error : answer.stale?.error;
-}

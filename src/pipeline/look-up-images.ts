@@ -1,22 +1,11 @@
-/** Asks the registry, once in a pass for each question, and keeps a failure to the policies it concerns. */
+/** The registry's answers of one pass: each question once, and a failure stays with the policies it concerns. */
 import { setMaxListeners } from 'node:events';
 import { groupBy } from '../collection/group-by.ts';
-import { TallymanError } from '../error/tallyman-error.ts';
 import { formatCanonical, type ImageRepository } from '../image/reference.ts';
-import { type Answer, failureOf } from './answer.ts';
-import type { TagQuestion } from './kept-listings.ts';
-import { limitTime } from './limit-time.ts';
-import { mapConcurrent } from './map-concurrent.ts';
+import type { Answer } from './answer.ts';
 import { type PackedListing, unpackListing } from './pack-listing.ts';
-import type { ImagePoller } from './poll-images.ts';
-import type { ManifestInfo, Registry, TagListing } from './ports.ts';
-
-/** A tag, and whether the platforms of its image are wanted too. */
-export interface ManifestQuestion {
-  readonly repository: ImageRepository;
-  readonly tag: string;
-  readonly platforms: boolean;
-}
+import { type ImagePoller, type ManifestQuestion, nameManifest, type TagQuestion } from './poll-images.ts';
+import type { ManifestInfo, TagListing } from './ports.ts';
 
 /** The registry's answers of one pass. */
 export interface ImageLookup {
@@ -26,50 +15,39 @@ export interface ImageLookup {
   fetchManifests(questions: readonly ManifestQuestion[]): Promise<void>;
   /** Unpacked at each call: not to be held for longer than a decision takes. */
   tagsOf(repository: ImageRepository): Answer<TagListing>;
+  /** Never an earlier one where the last look failed: a tag is written only if it can be pulled. */
   manifestOf(question: ManifestQuestion): Answer<ManifestInfo>;
 }
 
-interface LookupOptions {
-  /** Questions that one host is asked at the same time. */
-  readonly concurrency: number;
-  /** Longest wait for one manifest, with all retries. */
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal;
-}
-
-/** A lookup that asks each question once, each host in a queue of its own. */
+/** A lookup that keeps its answers: what is planned again is planned with the same. Rejects where the signal aborts. */
 export function createImageLookup(
-  { registry, poller }: { registry: Pick<Registry, 'fetchManifest'>; poller: ImagePoller },
-  options: LookupOptions,
+  poller: Pick<ImagePoller, 'tags' | 'manifests'>,
+  { signal }: { signal: AbortSignal },
 ): ImageLookup {
   const listings = new Map<string, Answer<PackedListing>>();
   const manifests = new Map<string, Answer<ManifestInfo>>();
-  // Each question under way listens for the end; Node would take eleven for a leak.
-  setMaxListeners(0, options.signal);
   return {
     async listTags(questions) {
       const open = mergeQuestions(questions).filter(({ repository }) => !listings.has(formatCanonical(repository)));
-      for (const question of open) {
-        const known = poller.recall(question);
-        if (known !== undefined) listings.set(formatCanonical(question.repository), known);
-      }
-      await askAll(
-        listings,
-        open.map((question) => toTagQuestion(question, poller, options)),
-        options,
+      const asking = open.map(
+        async (question) => [formatCanonical(question.repository), await poller.tags.look(question)] as const,
       );
+      for (const [name, answer] of await untilAborted(Promise.all(asking), signal)) listings.set(name, answer);
     },
-    fetchManifests: (questions) =>
-      askAll(
-        manifests,
-        questions.map((question) => toManifestQuestion(question, registry, options)),
-        options,
-      ),
+    async fetchManifests(questions) {
+      const open = new Map(questions.map((question) => [nameManifest(question), question]));
+      for (const name of manifests.keys()) open.delete(name);
+      const asking = [...open].map(async ([name, question]) => [name, await poller.manifests.look(question)] as const);
+      for (const [name, answer] of await untilAborted(Promise.all(asking), signal)) manifests.set(name, answer);
+    },
     tagsOf(repository) {
       const answer = answerOf(listings, formatCanonical(repository));
       return 'error' in answer ? answer : { ...answer, value: unpackListing(answer.value) };
     },
-    manifestOf: (question) => answerOf(manifests, nameManifest(question)),
+    manifestOf(question) {
+      const answer = answerOf(manifests, nameManifest(question));
+      return 'error' in answer || answer.stale === undefined ? answer : { error: answer.stale.error };
+    },
   };
 }
 
@@ -81,71 +59,16 @@ function mergeQuestions(questions: readonly TagQuestion[]): readonly TagQuestion
   );
 }
 
-interface Question<Value> {
-  readonly name: string;
-  readonly host: string;
-  /** With `unreachable` the host is not asked: that is why. */
-  ask(unreachable: unknown): Promise<Answer<Value>>;
-}
-
-function toTagQuestion(question: TagQuestion, poller: ImagePoller, { signal }: LookupOptions): Question<PackedListing> {
-  const { repository } = question;
-  return {
-    name: formatCanonical(repository),
-    host: repository.host,
-    ask: (unreachable) => poller.look(question, { signal, unreachable }),
-  };
-}
-
-function toManifestQuestion(
-  { repository, tag, platforms }: ManifestQuestion,
-  registry: Pick<Registry, 'fetchManifest'>,
-  { signal, timeoutMs }: LookupOptions,
-): Question<ManifestInfo> {
-  return {
-    name: nameManifest({ repository, tag, platforms }),
-    host: repository.host,
-    async ask(unreachable) {
-      if (unreachable !== undefined) return { error: unreachable };
-      const name = formatCanonical({ ...repository, tag });
-      const call = (limit: AbortSignal) => registry.fetchManifest(repository, tag, { signal: limit, platforms });
-      return { value: await limitTime(call, { timeoutMs, signal, name }) };
-    },
-  };
-}
-
-async function askAll<Value>(
-  answers: Map<string, Answer<Value>>,
-  questions: readonly Question<Value>[],
-  { concurrency, signal }: LookupOptions,
-): Promise<void> {
-  const open = new Map(questions.filter(({ name }) => !answers.has(name)).map((question) => [question.name, question]));
-  const byHost = groupBy(open.values(), ({ host }) => host);
-  await Promise.all([...byHost.values()].map((queue) => askHost(answers, queue, concurrency)));
-  signal.throwIfAborted();
-}
-
-/** Once as many questions as are asked at a time found nobody there, the host's others are not asked in this pass. */
-async function askHost<Value>(
-  answers: Map<string, Answer<Value>>,
-  queue: readonly Question<Value>[],
-  concurrency: number,
-): Promise<void> {
-  let failures = 0;
-  let lastFailure: unknown;
-  await mapConcurrent(queue, concurrency, async ({ name, ask }) => {
-    const answer = await ask(failures >= concurrency ? lastFailure : undefined).catch((error: unknown) => ({ error }));
-    const failure = failureOf(answer);
-    if (failure instanceof TallymanError && failure.code === 'RegistryUnavailable') {
-      failures += 1;
-      lastFailure = failure;
-    }
-    answers.set(name, answer);
+/** The result, or at once the signal's reason; what goes on then is not this pass's. */
+function untilAborted<Value>(result: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  // Each pass under way listens for the end; Node would take eleven for a leak.
+  setMaxListeners(0, signal);
+  return new Promise((resolve, reject) => {
+    const leave = () => reject(signal.reason);
+    if (signal.aborted) leave();
+    signal.addEventListener('abort', leave, { once: true });
+    result.finally(() => signal.removeEventListener('abort', leave)).then(resolve, reject);
   });
-}
-
-function nameManifest({ repository: { host, path }, tag, platforms }: ManifestQuestion): string {
-  return `${formatCanonical({ host, path, tag })}${platforms ? ' with platforms' : ''}`;
 }
 
 function answerOf<Value>(answers: ReadonlyMap<string, Answer<Value>>, name: string): Answer<Value> {

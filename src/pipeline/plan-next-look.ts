@@ -1,8 +1,8 @@
-/** When an image repository is looked at again. */
+/** When an image repository, or a tag in it, is looked at again. */
 
 /** What the next look depends on. Plain data; times in milliseconds since 1970. */
 export interface LookState {
-  /** When the listing was last seen to differ from the one before; undefined where there is none yet. */
+  /** When the answer was last seen to differ from the one before; undefined where there is none yet. */
   readonly changedMs: number | undefined;
   /** Looks that failed since the last that did not. */
   readonly failures: number;
@@ -18,28 +18,34 @@ export interface LookIntervals {
   readonly maxIntervalMs: number;
 }
 
-export type LookOutcome = 'changed' | 'same' | 'failed';
+/** `refused`: a failure that lasts until a person acts, and is over as soon as one does. */
+export type LookOutcome = 'changed' | 'same' | 'failed' | 'refused';
 
 /** One that rests for four hours is looked at every five minutes: at the most so much later is a change seen. */
 const restShare = 50;
 const maxBackoffMs = 15 * 60_000;
+/** Who has put a credential right waits for its effect no longer. */
+const maxRefusedMs = 5 * 60_000;
+const maxRefusedIntervals = 5;
 /** Of an interval: both looks and watchers vary by a tenth, and who comes a little early is not sent away for a whole round. */
 const slack = 0.2;
 
 /**
  * The state after a look. Due again after a fixed share of the time since the last change, within the intervals, as HTTP
  * caches guess freshness (RFC 9111, section 4.2.2); after a failure `intervalMs`, doubled with each that follows, up to 15
- * minutes. All vary by a tenth, so that repositories spread; `random` is at least 0, below 1.
+ * minutes, or if it was refused up to five intervals and 5 minutes. All vary by a tenth, so that repositories spread;
+ * `random` is at least 0, below 1.
  */
 export function planNextLook(
   state: LookState,
   outcome: LookOutcome,
   { nowMs, random, intervalMs, maxIntervalMs }: LookIntervals & { nowMs: number; random: number },
 ): LookState {
-  const failed = outcome === 'failed';
+  const failed = outcome === 'failed' || outcome === 'refused';
   const failures = failed ? state.failures + 1 : 0;
   const changedMs = failed || outcome === 'same' ? state.changedMs : nowMs;
-  const backoffMs = Math.min(intervalMs * 2 ** Math.min(failures - 1, 20), Math.max(intervalMs, maxBackoffMs));
+  const longestMs = outcome === 'refused' ? Math.min(maxRefusedIntervals * intervalMs, maxRefusedMs) : maxBackoffMs;
+  const backoffMs = Math.min(intervalMs * 2 ** Math.min(failures - 1, 20), Math.max(intervalMs, longestMs));
   const restMs = (nowMs - (changedMs ?? nowMs)) / restShare;
   const waitMs = failed ? backoffMs : Math.max(intervalMs, Math.min(restMs, maxIntervalMs));
   return { changedMs, failures, dueMs: nowMs + waitMs * (0.9 + 0.2 * random) };

@@ -29,8 +29,6 @@ export interface PassContext {
   readonly author: CommitAuthor;
   /** Tag lists that one registry host is asked for at the same time, and manifests. */
   readonly concurrency: number;
-  /** Longest wait for the answer to one of them. */
-  readonly timeoutMs: number;
   /** Hosts that policies may name; undefined allows all. */
   readonly allowedRegistries: readonly string[] | undefined;
 }
@@ -83,11 +81,12 @@ export interface PlanOptions {
 
 /** The registry's answers for one pass. */
 export function openLookup(
-  { registry, poller, clock, concurrency, timeoutMs }: PassContext,
+  { registry, poller, clock, concurrency }: PassContext,
   { signal }: { signal: AbortSignal },
 ): ImageLookup {
-  const asking = poller ?? createImagePoller(registry, { intervalMs: 0, maxIntervalMs: 0, timeoutMs, clock });
-  return createImageLookup({ registry, poller: asking }, { concurrency, timeoutMs, signal });
+  const always = { intervalMs: 0, maxIntervalMs: 0 };
+  const asking = poller ?? createImagePoller(registry, { ...always, clock, concurrency, signal });
+  return createImageLookup(asking, { signal });
 }
 
 /**

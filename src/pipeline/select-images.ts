@@ -9,7 +9,7 @@ import type { Selection } from '../select/selection.ts';
 import type { TagFacts } from '../select/tag-facts.ts';
 import { formatVersion, readCurrent, type Target } from '../target/target.ts';
 import { type ImageSource, readImageSource } from './commit-message.ts';
-import type { ImageLookup, ManifestQuestion } from './look-up-images.ts';
+import type { ImageLookup } from './look-up-images.ts';
 import {
   describeEndless,
   describeForbidden,
@@ -19,6 +19,7 @@ import {
   needsPushTimes,
   toPolicyProblem,
 } from './policy-problems.ts';
+import type { ManifestQuestion } from './poll-images.ts';
 import type { ManifestInfo, TagListing } from './ports.ts';
 
 /** What was decided in one pass. */

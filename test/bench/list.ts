@@ -107,13 +107,14 @@ async function listAll(host: string, load: Load): Promise<void> {
   const poller = createImagePoller(registry, {
     intervalMs: 60_000,
     maxIntervalMs: 300_000,
-    timeoutMs: 30_000,
-    clock: { nowMs: Date.now, random: Math.random },
+    concurrency: 8,
+    clock: { nowMs: Date.now, random: Math.random, sleep: async () => undefined },
+    signal,
   });
   let tags = 0;
   const paths = Array.from({ length: load.repositories }, (_, index) => `r${index}-${load.tags}`);
   await mapConcurrent(paths, 8, async (path) => {
-    const answer = await poller.look({ repository: { host, path }, pushTimes: false }, { signal });
+    const answer = await poller.tags.look({ repository: { host, path }, pushTimes: false });
     if ('value' in answer) tags += answer.value.names.split('\n').length;
   });
   if (tags !== load.repositories * load.tags) throw new Error(`${tags} tags were listed`);

@@ -1,5 +1,6 @@
 /** A registry in memory that counts what it is asked. */
 import { TallymanError } from '../../src/error/tallyman-error.ts';
+import type { Answer } from '../../src/pipeline/answer.ts';
 import type { Clock, ManifestInfo, Registry, TagListing } from '../../src/pipeline/ports.ts';
 
 /** A time that tests move; no chance in it, unless `random` is set. */
@@ -17,6 +18,48 @@ export function testClock(startMs = 1_700_000_000_000): TestClock {
     sleep: async () => undefined,
   };
   return clock;
+}
+
+/** A time that tests let pass; who sleeps wakes then. */
+export interface HandClock extends TestClock {
+  pass(ms: number): void;
+  /** How many sleep. */
+  readonly sleepers: number;
+}
+
+export function handClock(): HandClock {
+  const sleepers = new Map<() => void, number>();
+  const clock: HandClock = {
+    time: testClock().time,
+    chance: 0.5,
+    nowMs: () => clock.time,
+    random: () => clock.chance,
+    sleep: (ms, { signal }) =>
+      new Promise((resolve) => {
+        const wake = () => {
+          sleepers.delete(wake);
+          resolve();
+        };
+        sleepers.set(wake, clock.time + ms);
+        signal.addEventListener('abort', wake, { once: true });
+      }),
+    pass(ms) {
+      clock.time += ms;
+      for (const [wake, endMs] of sleepers) if (endMs <= clock.time) wake();
+    },
+    get sleepers() {
+      return sleepers.size;
+    },
+  };
+  return clock;
+}
+
+/** `1.0.0`, `RegistryDenied Cannot list`, or `1.0.0, but RegistryDenied Cannot list` for an earlier answer. */
+export function describeAnswer(answer: Answer<unknown>): string {
+  const describe = (error: unknown) =>
+    error instanceof TallymanError ? `${error.code} ${error.message}` : String(error);
+  if ('error' in answer) return describe(answer.error);
+  return `${answer.value}${answer.stale === undefined ? '' : `, but ${describe(answer.stale.error)}`}`;
 }
 
 export const unavailable = new TallymanError('RegistryUnavailable', 'Cannot reach it');

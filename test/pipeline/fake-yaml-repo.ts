@@ -97,7 +97,6 @@ export function passOver(
     holds: createHoldMemory(),
     author: { name: 'Bot', email: 'bot@example.com' },
     concurrency: 4,
-    timeoutMs: 10_000,
     allowedRegistries: undefined,
   };
 }

@@ -1,41 +1,32 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { describe, it } from 'node:test';
-import { TallymanError } from '../../src/error/tallyman-error.ts';
 import { createImageLookup, type ImageLookup } from '../../src/pipeline/look-up-images.ts';
 import { createImagePoller } from '../../src/pipeline/poll-images.ts';
 import type { Registry } from '../../src/pipeline/ports.ts';
-import { fakeRegistry, hang, listingOf, testClock, unavailable } from './fake-registry.ts';
+import { fakeRegistry, handClock, hang, listingOf, manifestWith, testClock, unavailable } from './fake-registry.ts';
 
 const { signal } = new AbortController();
+const minute = 60_000;
 const listing = listingOf('1.0.0');
-const repositoriesOn = (host: string, count: number) =>
-  Array.from({ length: count }, (_, index) => ({ repository: { host, path: `app-${index}` }, pushTimes: false }));
-
-interface Settings {
-  readonly concurrency: number;
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal;
-}
+const repositoriesOn = (host: string, count: number, name = 'app') =>
+  Array.from({ length: count }, (_, index) => ({ repository: { host, path: `${name}-${index}` }, pushTimes: false }));
 
 /** Without a poller that remembers. */
-function openLookup(registry: Registry, options: Settings): ImageLookup {
-  const poller = createImagePoller(registry, { ...options, intervalMs: 0, maxIntervalMs: 0, clock: testClock() });
-  return createImageLookup({ registry, poller }, options);
-}
-
-function registryThat(listTags: Registry['listTags']): { registry: Registry; asked: string[] } {
-  const registry = fakeRegistry({ listTags });
-  return { registry, asked: registry.asked };
+function openLookup(registry: Registry, stop: AbortSignal = signal): ImageLookup {
+  const options = { intervalMs: 0, maxIntervalMs: 0, concurrency: 4, clock: testClock(), signal: stop };
+  return createImageLookup(createImagePoller(registry, options), { signal: stop });
 }
 
 describe('createImageLookup', () => {
   it('asks each question once, and remembers failures too', async () => {
-    const { registry, asked } = registryThat(async ({ path }) => {
-      if (path === 'app-1') throw unavailable;
-      return listing;
+    const { asked, ...registry } = fakeRegistry({
+      listTags: async ({ path }) => {
+        if (path === 'app-1') throw unavailable;
+        return listing;
+      },
     });
-    const lookup = openLookup(registry, { concurrency: 4, timeoutMs: 1000, signal });
+    const lookup = openLookup(registry);
     const repositories = repositoriesOn('a.example', 3);
     await lookup.listTags([...repositories, ...repositories]);
     await lookup.listTags(repositories);
@@ -44,49 +35,44 @@ describe('createImageLookup', () => {
     assert.deepEqual(lookup.tagsOf({ host: 'a.example', path: 'app-1' }), { error: unavailable });
   });
 
-  it('gives a silent host up after one round, and lets no other host wait for it', async () => {
-    const { registry, asked } = registryThat((repository, options) =>
-      repository.host === 'dead.example' ? hang(repository, options) : Promise.resolve(listing),
-    );
-    const lookup = openLookup(registry, { concurrency: 2, timeoutMs: 20, signal });
-    await lookup.listTags([...repositoriesOn('dead.example', 50), ...repositoriesOn('good.example', 5)]);
-    assert.ok(asked.filter((name) => name.startsWith('list dead')).length <= 4);
-    assert.equal(asked.filter((name) => name.startsWith('list good')).length, 5);
-    const last = lookup.tagsOf({ host: 'dead.example', path: 'app-49' });
-    assert.ok('error' in last && last.error instanceof TallymanError && last.error.code === 'RegistryUnavailable');
-  });
-
-  it('gives a host up though some of its answers come', async () => {
-    const { registry, asked } = registryThat(async ({ path }) => {
-      if (Number(path.slice(4)) % 2 === 0) throw unavailable;
-      return listing;
+  it('asks every repository, however many of a host fail', async () => {
+    const { asked, ...registry } = fakeRegistry({
+      listTags: async ({ path }) => {
+        if (Number(path.slice(4)) % 20 === 0) throw unavailable;
+        return listing;
+      },
     });
-    await openLookup(registry, { concurrency: 2, timeoutMs: 1000, signal }).listTags(repositoriesOn('a.example', 40));
-    assert.ok(asked.length < 8, `${asked.length} asked`);
+    const lookup = openLookup(registry);
+    const repositories = repositoriesOn('a.example', 500);
+    await lookup.listTags(repositories);
+    const failed = repositories.filter(({ repository }) => 'error' in lookup.tagsOf(repository));
+    assert.deepEqual([asked.length, failed.length], [500, 25]);
   });
 
   it('leaves nothing hooked to a signal that lives as long as the daemon', async () => {
-    const { registry } = registryThat(async () => listing);
     const daemon = new AbortController();
-    for (let pass = 0; pass < 20; pass += 1) {
-      const lookup = openLookup(registry, { concurrency: 4, timeoutMs: 1000, signal: daemon.signal });
-      await lookup.listTags(repositoriesOn('a.example', 20));
-    }
+    for (let pass = 0; pass < 20; pass += 1)
+      await openLookup(fakeRegistry(), daemon.signal).listTags(repositoriesOn('a.example', 20));
     assert.equal(getEventListeners(daemon.signal, 'abort').length, 0);
   });
 
-  it('ends at once with the reason where the daemon is stopped', async () => {
-    const { registry } = registryThat(hang);
-    const daemon = new AbortController();
-    const lookup = openLookup(registry, { concurrency: 4, timeoutMs: 60_000, signal: daemon.signal });
-    const asking = lookup.listTags(repositoriesOn('a.example', 20));
-    daemon.abort(new Error('stopped'));
+  it('ends at once with the reason where the pass is stopped, though the look goes on', async () => {
+    const settings = { intervalMs: minute, maxIntervalMs: minute, concurrency: 4, clock: testClock(), signal };
+    const poller = createImagePoller(fakeRegistry({ listTags: hang }), settings);
+    const pass = new AbortController();
+    const asking = createImageLookup(poller, { signal: pass.signal }).listTags(repositoriesOn('a.example', 20));
+    pass.abort(new Error('stopped'));
     await assert.rejects(asking, /stopped/);
+    const late = createImageLookup(poller, { signal: pass.signal });
+    await assert.rejects(
+      late.fetchManifests([{ repository: { host: 'b', path: 'c' }, tag: '1', platforms: false }]),
+      /stopped/,
+    );
   });
 
   it('asks for push times and platforms where one of those who ask wants them', async () => {
-    const { registry, asked } = registryThat(async () => listing);
-    const lookup = openLookup(registry, { concurrency: 4, timeoutMs: 1000, signal });
+    const { asked, ...registry } = fakeRegistry();
+    const lookup = openLookup(registry);
     const repository = { host: 'a.example', path: 'app' };
     await lookup.listTags([
       { repository, pushTimes: false },
@@ -99,20 +85,70 @@ describe('createImageLookup', () => {
       'get a.example/app:1.0.0',
     ]);
   });
+});
 
-  it('does not give a host up for failures of earlier passes', async () => {
-    let fails = true;
-    const registry = fakeRegistry({
-      listTags: ({ path }) => (fails && path !== 'app-9' ? Promise.reject(unavailable) : Promise.resolve(listing)),
+describe('createImageLookup of passes that follow each other', () => {
+  function openPasses(parts: Partial<Registry>) {
+    const { asked, ...registry } = fakeRegistry(parts);
+    const clock = handClock();
+    const times = { intervalMs: minute, maxIntervalMs: minute, patienceMs: minute / 2 };
+    const poller = createImagePoller(registry, { ...times, concurrency: 2, clock, signal });
+    return { clock, asked, open: () => createImageLookup(poller, { signal }) };
+  }
+
+  it('goes on without a host that is silent, and does not wait for it again', async () => {
+    const { clock, asked, open } = openPasses({
+      listTags: (repository, options) =>
+        repository.host === 'dead.example' ? hang(repository, options) : Promise.resolve(listing),
     });
-    const clock = testClock();
-    const poller = createImagePoller(registry, { intervalMs: 60_000, maxIntervalMs: 60_000, timeoutMs: 1000, clock });
-    const options = { concurrency: 2, timeoutMs: 1000, signal };
-    await createImageLookup({ registry, poller }, options).listTags(repositoriesOn('a.example', 9));
-    fails = false;
-    const lookup = createImageLookup({ registry, poller }, options);
-    await lookup.listTags(repositoriesOn('a.example', 10));
-    assert.deepEqual(lookup.tagsOf({ host: 'a.example', path: 'app-0' }), { error: unavailable });
-    assert.deepEqual(lookup.tagsOf({ host: 'a.example', path: 'app-9' }), { value: listing });
+    const questions = [...repositoriesOn('dead.example', 50), ...repositoriesOn('good.example', 5)];
+    const judge = (lookup: ImageLookup) =>
+      questions.filter(({ repository }) => 'error' in lookup.tagsOf(repository)).length;
+    const first = open();
+    const pass = first.listTags(questions);
+    await new Promise(setImmediate);
+    clock.pass(minute / 2);
+    await pass;
+    assert.deepEqual([judge(first), asked.length], [50, 7]);
+    const second = open();
+    await second.listTags(questions);
+    assert.deepEqual([judge(second), asked.length], [50, 7]);
+  });
+
+  it('keeps what a pass was told, also where the answer comes meanwhile', async () => {
+    let answer: (() => void) | undefined;
+    const { clock, open } = openPasses({
+      listTags: () => new Promise((resolve) => (answer = () => resolve(listing))),
+    });
+    const [question] = repositoriesOn('slow.example', 1);
+    assert.ok(question);
+    const first = open();
+    const pass = first.listTags([question]);
+    clock.pass(minute / 2);
+    await pass;
+    answer?.();
+    await new Promise(setImmediate);
+    await first.listTags([question]);
+    assert.ok('error' in first.tagsOf(question.repository));
+    const second = open();
+    await second.listTags([question]);
+    assert.deepEqual(second.tagsOf(question.repository), { value: listing });
+  });
+
+  it('takes no manifest of earlier for one that is refused now', async () => {
+    let fails = false;
+    const { clock, open } = openPasses({
+      fetchManifest: () => (fails ? Promise.reject(unavailable) : Promise.resolve(manifestWith())),
+    });
+    const question = { repository: { host: 'a.example', path: 'app' }, tag: '1.0.0', platforms: false };
+    const answers = [];
+    for (const failing of [false, true]) {
+      fails = failing;
+      clock.pass(minute);
+      const lookup = open();
+      await lookup.fetchManifests([question]);
+      answers.push(lookup.manifestOf(question));
+    }
+    assert.deepEqual(answers, [{ value: manifestWith() }, { error: unavailable }]);
   });
 });

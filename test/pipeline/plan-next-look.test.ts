@@ -37,6 +37,10 @@ describe('planNextLook', () => {
     'the fourth': [state({ failures: 3 }), 'failed', { waitMs: 8 * minute, failures: 4 }],
     'the fifth': [state({ failures: 4 }), 'failed', { waitMs: 15 * minute, failures: 5 }],
     'the thousandth': [state({ failures: 999 }), 'failed', { waitMs: 15 * minute, failures: 1000 }],
+    'the first refusal': [state({ changedMs: 0 }), 'refused', { waitMs: minute, changedMs: 0, failures: 1 }],
+    'the third': [state({ failures: 2 }), 'refused', { waitMs: 4 * minute, failures: 3 }],
+    'the fourth refusal': [state({ failures: 3 }), 'refused', { waitMs: 5 * minute, failures: 4 }],
+    'the thousandth refusal': [state({ failures: 999 }), 'refused', { waitMs: 5 * minute, failures: 1000 }],
     'a failure at the very start': [neverLooked, 'failed', { waitMs: minute, failures: 1 }],
     'success after failures': [state({ failures: 9 }), 'same', { waitMs: minute, failures: 0 }],
   };
@@ -50,7 +54,7 @@ describe('planNextLook', () => {
   }
 
   it('varies by a tenth to either side, failures too', () => {
-    for (const outcome of ['same', 'failed'] as const) {
+    for (const outcome of ['same', 'failed', 'refused'] as const) {
       const waits = [0, 0.999_999].map(
         (random) => planNextLook(state(), outcome, { ...intervals, nowMs, random }).dueMs - nowMs,
       );
@@ -58,9 +62,19 @@ describe('planNextLook', () => {
     }
   });
 
-  it('never repeats a failure sooner than an interval, however long that is', () => {
-    const day = { intervalMs: 24 * hour, maxIntervalMs: 24 * hour };
-    assert.equal(planNextLook(state(), 'failed', { ...day, nowMs, random: 0.5 }).dueMs - nowMs, 24 * hour);
+  for (const outcome of ['failed', 'refused'] as const) {
+    it(`never asks again sooner than an interval where it ${outcome}, however long that is`, () => {
+      const day = { intervalMs: 24 * hour, maxIntervalMs: 24 * hour };
+      assert.equal(planNextLook(state(), outcome, { ...day, nowMs, random: 0.5 }).dueMs - nowMs, 24 * hour);
+    });
+  }
+
+  it('repeats a refusal after five intervals at the most, where they are short', () => {
+    const short = { intervalMs: 10_000, maxIntervalMs: minute };
+    assert.equal(
+      planNextLook(state({ failures: 9 }), 'refused', { ...short, nowMs, random: 0.5 }).dueMs - nowMs,
+      50_000,
+    );
   });
 });
 

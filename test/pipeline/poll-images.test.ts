@@ -5,7 +5,7 @@ import type { Answer } from '../../src/pipeline/answer.ts';
 import { type PackedListing, unpackListing } from '../../src/pipeline/pack-listing.ts';
 import { createImagePoller, type ImagePoller } from '../../src/pipeline/poll-images.ts';
 import type { Registry } from '../../src/pipeline/ports.ts';
-import { fakeRegistry, hang, listingOf, testClock, unavailable } from './fake-registry.ts';
+import { fakeRegistry, listingOf, manifestWith, testClock, unavailable } from './fake-registry.ts';
 
 const { signal } = new AbortController();
 const second = 1000;
@@ -14,143 +14,139 @@ const hour = 60 * minute;
 const web = { host: 'ghcr.io', path: 'acme/web' };
 const plain = { repository: web, pushTimes: false };
 const timed = { repository: web, pushTimes: true };
-const tagsOf = (answer: Answer<PackedListing> | undefined) =>
-  answer !== undefined && 'value' in answer ? unpackListing(answer.value).tags : undefined;
+const denied = new TallymanError('RegistryDenied', 'Cannot list');
+const missing = new TallymanError('ImageNotFound', 'Cannot find it');
+const tagsOf = (answer: Answer<PackedListing>) => ('value' in answer ? unpackListing(answer.value).tags : undefined);
+const manifestOf = (tag: string, platforms = false) => ({ repository: web, tag, platforms });
+const digestOf = (character: string) => `sha256:${character.repeat(64)}`;
 
-function openPoller(listTags?: Registry['listTags'], timeoutMs = 10_000) {
-  const registry = fakeRegistry(listTags && { listTags });
+function openPoller(parts: Partial<Registry> = {}) {
+  const registry = fakeRegistry(parts);
   const clock = testClock();
-  const poller = createImagePoller(registry, { intervalMs: minute, maxIntervalMs: 5 * minute, timeoutMs, clock });
+  const times = { intervalMs: minute, maxIntervalMs: 5 * minute };
+  const poller = createImagePoller(registry, { ...times, concurrency: 4, clock, signal });
   return { poller, clock, asked: registry.asked };
 }
 
-/** Comes every interval for so long. */
-async function comeFor(durationMs: number, { poller, clock }: { poller: ImagePoller; clock: { time: number } }) {
-  const endMs = clock.time + durationMs;
-  for (; clock.time < endMs; clock.time += minute) await poller.look(plain, { signal });
-}
+/** Asks for a listing and for a manifest alike. */
+const kinds = {
+  listings: {
+    open: (fault: () => Error | undefined, change: () => string) =>
+      openPoller({
+        async listTags() {
+          const error = fault();
+          if (error !== undefined) throw error;
+          return listingOf(`1.${change()}`);
+        },
+      }),
+    look: ({ tags }: ImagePoller) => tags.look(plain),
+  },
+  manifests: {
+    open: (fault: () => Error | undefined, change: () => string) =>
+      openPoller({
+        async fetchManifest() {
+          const error = fault();
+          if (error !== undefined) throw error;
+          return manifestWith({ digest: digestOf(change()) });
+        },
+      }),
+    look: ({ manifests }: ImagePoller) => manifests.look(manifestOf('main')),
+  },
+} as const;
 
-describe('createImagePoller', () => {
-  it('asks once for all who come at the same time, and not again within the interval', async () => {
-    const { poller, clock, asked } = openPoller();
-    await Promise.all([poller.look(plain, { signal }), poller.look(plain, { signal })]);
-    clock.time += 45 * second;
-    assert.deepEqual(tagsOf(poller.recall(plain)), ['1.0.0']);
-    assert.deepEqual(tagsOf(await poller.look(plain, { signal })), ['1.0.0']);
-    assert.deepEqual(asked, ['list ghcr.io/acme/web']);
-    clock.time += 15 * second;
-    assert.equal(poller.recall(plain), undefined);
-    await poller.look(plain, { signal });
-    assert.equal(asked.length, 2);
-  });
+for (const [kind, { open, look }] of Object.entries(kinds)) {
+  describe(`createImagePoller on ${kind}`, () => {
+    it('asks once for all who come at the same time, and not again within the interval', async () => {
+      const { poller, clock, asked } = open(
+        () => undefined,
+        () => 'a',
+      );
+      await Promise.all([1, 2, 3, 4, 5].map(() => look(poller)));
+      clock.time += 45 * second;
+      await look(poller);
+      assert.equal(asked.length, 1);
+      clock.time += 15 * second;
+      await look(poller);
+      assert.equal(asked.length, 2);
+    });
 
-  it('asks each time with intervals of 0', async () => {
-    const registry = fakeRegistry();
-    const times = { intervalMs: 0, maxIntervalMs: 0, timeoutMs: 1000 };
-    const poller = createImagePoller(registry, { ...times, clock: testClock() });
-    await poller.look(plain, { signal });
-    await poller.look(plain, { signal });
-    assert.equal(registry.asked.length, 2);
-  });
+    it('looks more rarely at what rests, and often again after a change', async () => {
+      let text = 'a';
+      const { poller, clock, asked } = open(
+        () => undefined,
+        () => text,
+      );
+      const countFor = async (durationMs: number) => {
+        const [endMs, before] = [clock.time + durationMs, asked.length];
+        for (; clock.time < endMs; clock.time += minute) await look(poller);
+        return asked.length - before;
+      };
+      await countFor(10 * hour);
+      assert.equal(await countFor(hour), 12, 'every five minutes');
+      text = 'b';
+      await countFor(10 * minute);
+      assert.equal(await countFor(10 * minute), 10, 'every minute');
+    });
 
-  it('looks more rarely at what rests, and often again after a change', async () => {
-    let tags = listingOf('1.0.0');
-    const opened = openPoller(async () => tags);
-    await comeFor(10 * hour, opened);
-    const whole = opened.asked.length;
-    await comeFor(hour, opened);
-    assert.equal(opened.asked.length - whole, 12, 'every five minutes');
-    tags = listingOf('1.0.0', '1.1.0');
-    await comeFor(10 * minute, opened);
-    const changed = opened.asked.length;
-    await comeFor(10 * minute, opened);
-    assert.equal(opened.asked.length - changed, 10, 'every minute');
-  });
-
-  it('goes on for the other where one of two callers goes', async () => {
-    let answer: (() => void) | undefined;
-    const { poller, asked } = openPoller(
-      () =>
-        new Promise((resolve) => {
-          answer = () => resolve(listingOf('1.0.0'));
-        }),
-    );
-    const abort = new AbortController();
-    const [gone, stays] = [poller.look(plain, { signal: abort.signal }), poller.look(plain, { signal })];
-    abort.abort(new Error('stopped'));
-    await assert.rejects(gone, /stopped/);
-    answer?.();
-    assert.deepEqual(tagsOf(await stays), ['1.0.0']);
-    assert.equal(asked.length, 1);
-  });
-
-  it('learns nothing about a registry from callers that went', async () => {
-    const { poller, asked } = openPoller(hang);
-    const abort = new AbortController();
-    const looking = poller.look(plain, { signal: abort.signal });
-    abort.abort(new Error('stopped'));
-    await assert.rejects(looking, /stopped/);
-    assert.equal(poller.recall(plain), undefined);
-    assert.equal(asked.length, 1);
-  });
-
-  it('gives a look up after its time', async () => {
-    const { poller } = openPoller(hang, 20);
-    const answer = await poller.look(plain, { signal });
-    assert.ok('error' in answer && answer.error instanceof TallymanError);
-    assert.match(answer.error.message, /"ghcr\.io\/acme\/web": there was no answer within 0\.02 s/);
-    assert.deepEqual(poller.recall(plain), answer);
-  });
-
-  it('forgets what nobody asked for in two days', async () => {
-    const { poller, clock } = openPoller();
-    await poller.look(plain, { signal });
-    clock.time += 49 * hour;
-    poller.recall({ ...plain, repository: { ...web, path: 'acme/other' } });
-    // Were it remembered, a failure would still leave its tags.
-    const answer = await poller.look(plain, { signal, unreachable: unavailable });
-    assert.deepEqual(answer, { error: unavailable });
-  });
-});
-
-describe('createImagePoller on failures', () => {
-  const denied = new TallymanError('RegistryDenied', 'Cannot list');
-
-  it('repeats a failure after intervals that double, up to a quarter of an hour', async () => {
-    const { poller, clock, asked } = openPoller(() => Promise.reject(denied));
-    const startMs = clock.time;
-    const asksAt: number[] = [];
-    for (; clock.time < startMs + 70 * minute; clock.time += minute) {
-      const before = asked.length;
-      assert.deepEqual(await poller.look(plain, { signal }), { error: denied });
-      if (asked.length > before) asksAt.push((clock.time - startMs) / minute);
+    const failures: Record<string, [Error, readonly number[]]> = {
+      'that is silent up to a quarter of an hour': [unavailable, [0, 1, 3, 7, 15, 30, 45, 60]],
+      'that refuses up to five minutes': [denied, [0, 1, 3, 7, 12, 17, 22, 27, 32, 37, 42, 47, 52, 57, 62, 67]],
+      'that has no such image up to five minutes': [
+        missing,
+        [0, 1, 3, 7, 12, 17, 22, 27, 32, 37, 42, 47, 52, 57, 62, 67],
+      ],
+    };
+    for (const [name, [error, minutes]] of Object.entries(failures)) {
+      it(`asks one ${name} apart`, async () => {
+        const { poller, clock, asked } = open(
+          () => error,
+          () => 'a',
+        );
+        const startMs = clock.time;
+        const asksAt: number[] = [];
+        for (; clock.time < startMs + 70 * minute; clock.time += minute) {
+          const before = asked.length;
+          assert.deepEqual(await look(poller), { error });
+          if (asked.length > before) asksAt.push((clock.time - startMs) / minute);
+        }
+        assert.deepEqual(asksAt, minutes);
+      });
     }
-    assert.deepEqual(asksAt, [0, 1, 3, 7, 15, 30, 45, 60]);
-  });
 
-  it('serves the earlier listing with the failure and its time, and the new one afterwards', async () => {
-    let fails = false;
-    const { poller, clock } = openPoller(() => (fails ? Promise.reject(denied) : Promise.resolve(listingOf('1.0.0'))));
-    await poller.look(plain, { signal });
-    const sinceMs = clock.time;
-    fails = true;
-    clock.time += minute;
-    const answer = await poller.look(plain, { signal });
-    assert.deepEqual(tagsOf(answer), ['1.0.0']);
-    assert.deepEqual('stale' in answer && answer.stale, { error: denied, sinceMs });
-    assert.deepEqual(poller.recall(plain), answer);
-    fails = false;
-    clock.time += minute;
-    const fresh = await poller.look(plain, { signal });
-    assert.equal('stale' in fresh && fresh.stale, false);
-  });
+    it('serves the earlier answer with the failure and its time, and the new one afterwards', async () => {
+      let fault: Error | undefined;
+      const { poller, clock } = open(
+        () => fault,
+        () => 'a',
+      );
+      const first = await look(poller);
+      const sinceMs = clock.time;
+      fault = denied;
+      clock.time += minute;
+      const stale = { ...first, stale: { error: denied, sinceMs } };
+      assert.deepEqual([await look(poller), await look(poller)], [stale, stale]);
+      fault = undefined;
+      clock.time += minute;
+      assert.deepEqual(await look(poller), first);
+    });
 
-  it('takes a host that is given up for a failed look, and does not ask it', async () => {
-    const { poller, asked } = openPoller();
-    assert.deepEqual(await poller.look(plain, { signal, unreachable: unavailable }), { error: unavailable });
-    assert.deepEqual([poller.recall(plain), asked], [{ error: unavailable }, []]);
+    it('forgets what nobody asked for in two days', async () => {
+      let fault: Error | undefined;
+      const { poller, clock } = open(
+        () => fault,
+        () => 'a',
+      );
+      await look(poller);
+      clock.time += 49 * hour;
+      const other = { ...web, path: 'acme/other' };
+      await poller.tags.look({ repository: other, pushTimes: false });
+      await poller.manifests.look({ repository: other, tag: 'main', platforms: false });
+      // Were it remembered, a failure would still leave its answer.
+      fault = unavailable;
+      assert.deepEqual(await look(poller), { error: unavailable });
+    });
   });
-});
+}
 
 describe('createImagePoller with push times', () => {
   const pushedMs = new Map([['1.0.0', 5]]);
@@ -160,77 +156,75 @@ describe('createImagePoller with push times', () => {
   });
 
   it('asks at once where they are wanted first, then for all who use the repository', async () => {
-    const { poller, clock, asked } = openPoller(withTimes);
-    await poller.look(plain, { signal });
-    assert.equal(poller.recall(timed), undefined);
-    const answer = await poller.look(timed, { signal });
+    const { poller, clock, asked } = openPoller({ listTags: withTimes });
+    await poller.tags.look(plain);
+    const answer = await poller.tags.look(timed);
     assert.deepEqual('value' in answer && unpackListing(answer.value).pushedMs, pushedMs);
     clock.time += minute;
-    await poller.look(plain, { signal });
-    assert.notEqual(poller.recall(timed), undefined);
+    await poller.tags.look(plain);
+    await poller.tags.look(timed);
     assert.deepEqual(asked, ['list ghcr.io/acme/web', 'list ghcr.io/acme/web times', 'list ghcr.io/acme/web times']);
   });
 
   it('does not ask again and again where the registry tells none, or fails', async () => {
     for (const listTags of [async () => listingOf('1.0.0'), () => Promise.reject(unavailable)]) {
-      const { poller, asked } = openPoller(listTags);
-      await poller.look(timed, { signal });
-      await poller.look(timed, { signal });
+      const { poller, asked } = openPoller({ listTags });
+      await poller.tags.look(timed);
+      await poller.tags.look(timed);
       assert.equal(asked.length, 1);
     }
   });
 });
 
-describe('createImagePoller where something new is expected', () => {
-  const ofWeb = ({ path }: { path: string }) => path === web.path;
-
-  it('asks at the next look, once, also after failures', async () => {
-    let fails = false;
-    const { poller, asked } = openPoller(() =>
-      fails ? Promise.reject(unavailable) : Promise.resolve(listingOf('1.0.0')),
-    );
-    assert.equal(poller.expect(ofWeb), 0);
-    for (fails of [false, true, true]) {
-      const before = asked.length;
-      await poller.look(plain, { signal });
-      await poller.look(plain, { signal });
-      assert.equal(asked.length, before + 1);
-      assert.equal(poller.expect(ofWeb), 1);
+describe('createImagePoller with platforms', () => {
+  it('asks for each tag, and for its platforms apart: who wants none bears no failure of theirs', async () => {
+    const { poller, asked } = openPoller({
+      fetchManifest: async (_repository, _tag, { platforms }) => {
+        if (platforms) throw unavailable;
+        return manifestWith();
+      },
+    });
+    for (let time = 0; time < 2; time += 1) {
+      assert.deepEqual(await poller.manifests.look(manifestOf('1.0.0', true)), { error: unavailable });
+      for (const tag of ['1.0.0', '1.1.0'])
+        assert.deepEqual(await poller.manifests.look(manifestOf(tag)), { value: manifestWith() });
     }
+    assert.deepEqual(asked, [
+      'get ghcr.io/acme/web:1.0.0 platforms',
+      'get ghcr.io/acme/web:1.0.0',
+      'get ghcr.io/acme/web:1.1.0',
+    ]);
+  });
+
+  it('keeps of the annotations what tells the source, at most so long', async () => {
+    const source = { 'org.opencontainers.image.source': 'https://git.example/acme/web' };
+    const revision = { 'org.opencontainers.image.revision': 'x'.repeat(301) };
+    const annotations = { ...source, ...revision, 'org.opencontainers.image.description': 'long' };
+    const { poller } = openPoller({ fetchManifest: async () => manifestWith({ annotations }) });
+    const answer = await poller.manifests.look(manifestOf('1.0.0'));
+    assert.deepEqual('value' in answer && answer.value, manifestWith({ annotations: source }));
+  });
+});
+
+describe('createImagePoller where something new is expected', () => {
+  it('asks for tags and manifests of the repository again, and tells how many repositories those are', async () => {
+    const { poller, asked } = openPoller();
+    const askAll = async () => {
+      assert.deepEqual(tagsOf(await poller.tags.look(plain)), ['1.0.0']);
+      for (const tag of ['1.0.0', 'main']) await poller.manifests.look(manifestOf(tag));
+    };
+    await askAll();
     assert.equal(
-      poller.expect(() => false),
+      poller.expect(({ path }) => path === 'acme/other'),
       0,
     );
-  });
-
-  it('takes no answer to an earlier question for the new one', async () => {
-    const answers: ((...tags: string[]) => void)[] = [];
-    const { poller, asked } = openPoller(
-      () => new Promise((resolve) => answers.push((...tags) => resolve(listingOf(...tags)))),
+    await askAll();
+    assert.equal(asked.length, 3);
+    assert.equal(
+      poller.expect(({ path }) => path === 'acme/web'),
+      1,
     );
-    const early = poller.look(plain, { signal });
-    poller.expect(ofWeb);
-    const late = poller.look(plain, { signal });
-    assert.equal(asked.length, 2);
-    answers[1]?.('1.0.0', '1.1.0');
-    assert.deepEqual(tagsOf(await late), ['1.0.0', '1.1.0']);
-    answers[0]?.('1.0.0');
-    await early;
-    assert.deepEqual(tagsOf(poller.recall(plain)), ['1.0.0', '1.1.0'], 'what was asked later stays');
-  });
-
-  it('asks again after a look that began too early', async () => {
-    let answer: (() => void) | undefined;
-    const { poller } = openPoller(
-      () =>
-        new Promise((resolve) => {
-          answer = () => resolve(listingOf('1.0.0'));
-        }),
-    );
-    const early = poller.look(plain, { signal });
-    poller.expect(ofWeb);
-    answer?.();
-    assert.deepEqual(tagsOf(await early), ['1.0.0']);
-    assert.equal(poller.recall(plain), undefined);
+    await askAll();
+    assert.equal(asked.length, 6);
   });
 });

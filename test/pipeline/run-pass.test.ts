@@ -49,7 +49,6 @@ function openRepo(files: Record<string, string>): {
     holds: createHoldMemory(),
     author: { name: 'Bot', email: 'bot@example.com' },
     concurrency: 4,
-    timeoutMs: 10_000,
     allowedRegistries: undefined,
   };
   return { path, context, read: (file) => runGit(path, ['show', `main:${file}`]) };

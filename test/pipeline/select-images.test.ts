@@ -203,7 +203,7 @@ describe('selectImages with push times', () => {
 });
 
 describe('selectImages by what was last known', () => {
-  const intervals = { intervalMs: 60_000, maxIntervalMs: 60_000, timeoutMs: 1000 };
+  const settings = { intervalMs: 60_000, maxIntervalMs: 60_000, concurrency: 4, signal };
 
   it('decides, and reports why and since when', async () => {
     let fails = false;
@@ -211,7 +211,7 @@ describe('selectImages by what was last known', () => {
       listTags: () => (fails ? Promise.reject(unavailable) : Promise.resolve(listingOf('1.0.0', '1.1.0'))),
     });
     const clock = testClock();
-    const poller = createImagePoller(registry, { ...intervals, clock });
+    const poller = createImagePoller(registry, { ...settings, clock });
     const context = { ...passOver(fakeYamlRepo(repoFiles(anyVersion)), registry, clock), poller };
     await plan(context);
     fails = true;
@@ -234,7 +234,7 @@ describe('selectImages by what was last known', () => {
         pushTimes ? Promise.reject(unavailable) : Promise.resolve(listingOf('1.1.0')),
     });
     const clock = testClock();
-    const poller = createImagePoller(registry, { ...intervals, clock });
+    const poller = createImagePoller(registry, { ...settings, clock });
     for (const spec of [anyVersion, 'select: {newest: true}']) {
       const { problems, updates } = await plan({ ...passOver(fakeYamlRepo(repoFiles(spec)), registry, clock), poller });
       const wanted = spec === anyVersion ? [[], 1] : [['RegistryUnavailable'], 0];

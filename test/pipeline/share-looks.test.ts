@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { createImagePoller } from '../../src/pipeline/poll-images.ts';
 import type { Registry } from '../../src/pipeline/ports.ts';
 import { type PassContext, runPass } from '../../src/pipeline/run-pass.ts';
-import { fakeRegistry, hang, listingOf, testClock } from './fake-registry.ts';
+import { fakeRegistry, hang, listingOf, manifestWith, testClock, unavailable } from './fake-registry.ts';
 import { fakeYamlRepo, passOver, repoFiles } from './fake-yaml-repo.ts';
 
 const { signal } = new AbortController();
@@ -14,7 +14,8 @@ const lists = (asked: readonly string[]) => asked.filter((line) => line.startsWi
 function openRepos(listTags: Registry['listTags'] = async () => listingOf('1.1.0')) {
   const registry = fakeRegistry({ listTags });
   const clock = testClock();
-  const poller = createImagePoller(registry, { intervalMs: minute, maxIntervalMs: minute, timeoutMs: 10_000, clock });
+  const times = { intervalMs: minute, maxIntervalMs: minute };
+  const poller = createImagePoller(registry, { ...times, concurrency: 4, clock, signal });
   const open = (races = 0) => {
     const repo = fakeYamlRepo(files, { races });
     const context: PassContext = { ...passOver(repo, registry, clock), poller };
@@ -48,6 +49,26 @@ describe('Yaml repos that share a poller', () => {
     second.abort(new Error('second stopped'));
     await assert.rejects(Promise.resolve(passes[1]), /second stopped/);
     assert.equal(lists(registry.asked), 1);
+  });
+});
+
+describe('Yaml repos that share a poller and follow a moving tag', () => {
+  const gets = (asked: readonly string[]) => asked.filter((line) => line.startsWith('get')).length;
+  const moving = repoFiles('select: {digest: main}', ['main']);
+
+  it('share one manifest in an interval, and what it fails with', async () => {
+    for (const fetchManifest of [async () => manifestWith(), () => Promise.reject(unavailable)]) {
+      const registry = fakeRegistry({ listTags: async () => listingOf('main'), fetchManifest });
+      const clock = testClock();
+      const settings = { intervalMs: minute, maxIntervalMs: minute, concurrency: 4, clock, signal };
+      const poller = createImagePoller(registry, settings);
+      const contexts = [1, 2, 3, 4].map(() => ({ ...passOver(fakeYamlRepo(moving), registry, clock), poller }));
+      for (const wanted of [1, 1, 2]) {
+        await Promise.all(contexts.map((context) => runPass(context, { signal })));
+        assert.equal(gets(registry.asked), wanted);
+        clock.time += minute / 2;
+      }
+    }
   });
 });
 

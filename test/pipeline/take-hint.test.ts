@@ -19,8 +19,8 @@ function open() {
     watch('https://git.example/acme/other.git', undefined),
   ];
   const registry = fakeRegistry();
-  const times = { intervalMs: 3_600_000, maxIntervalMs: 3_600_000, timeoutMs: 1000 };
-  const poller = createImagePoller(registry, { ...times, clock: testClock() });
+  const settings = { intervalMs: 3_600_000, maxIntervalMs: 3_600_000, concurrency: 4, signal };
+  const poller = createImagePoller(registry, { ...settings, clock: testClock() });
   return { repos, poller, registry, woken };
 }
 
@@ -58,14 +58,14 @@ describe('takeHint of images', () => {
     const web = { repository: { host: 'ghcr.io', path: 'acme/web' }, pushTimes: false };
     const hint = (host: string | undefined, path: string) => ({ kind: 'images', images: [{ host, path }] }) as const;
     assert.equal(takeHint(hint('ghcr.io', 'acme/web'), { repos, poller }), 0, 'nobody asked for it yet');
-    await poller.look(web, { signal });
+    await poller.tags.look(web);
     assert.equal(takeHint(hint('ghcr.io', 'acme/other'), { repos, poller }), 0);
-    assert.notEqual(poller.recall(web), undefined);
+    await poller.tags.look(web);
+    assert.equal(registry.asked.length, 1);
     for (const host of ['ghcr.io', undefined]) {
       assert.equal(takeHint(hint(host, 'acme/web'), { repos, poller }), 3);
-      assert.equal(poller.recall(web), undefined);
-      await poller.look(web, { signal });
-      assert.notEqual(poller.recall(web), undefined);
+      await poller.tags.look(web);
+      await poller.tags.look(web);
     }
     assert.deepEqual([registry.asked.length, woken.length], [3, 6]);
   });

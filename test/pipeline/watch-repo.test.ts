@@ -78,7 +78,6 @@ describe('watchRepo', () => {
       holds: createHoldMemory(),
       author,
       concurrency: 1,
-      timeoutMs: 1000,
       allowedRegistries: undefined,
     };
     await watchRepo(context, { intervalMs: 1000, log, signal: abort.signal });

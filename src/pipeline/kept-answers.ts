@@ -1,0 +1,156 @@
+/** What registries were last known to answer, and when they are asked again. */
+import { TallymanError } from '../error/tallyman-error.ts';
+import type { ImageRepository } from '../image/reference.ts';
+import type { Answer } from './answer.ts';
+import {
+  isLookDue,
+  type LookIntervals,
+  type LookOutcome,
+  type LookState,
+  neverLooked,
+  planNextLook,
+} from './plan-next-look.ts';
+import type { Clock } from './ports.ts';
+
+/** What is asked about. */
+export interface Topic {
+  /** Answers are kept by it. */
+  readonly name: string;
+  readonly repository: ImageRepository;
+  /** Whether more is wanted than others may want who ask the same: push times. */
+  readonly more: boolean;
+}
+
+/** As it is asked, with what was expected of the repository until then. */
+export interface AskedTopic extends Topic {
+  readonly expectations: number;
+}
+
+export interface KeptAnswers<Value> {
+  /** What is known; undefined where the registry is to be asked. */
+  recall(topic: Topic): Answer<Value> | undefined;
+  /** What counts while the registry is being asked for long: what is known, with `waiting` as its failure where it is old. */
+  makeDo(topic: Topic, waiting: TallymanError): Answer<Value>;
+  /** The topic that serves all who ask about that name. */
+  widen(topic: Topic): AskedTopic;
+  /** Keeps what a look at the registry gave; what is known now. */
+  learn(asked: AskedTopic, found: Answer<Value>): Answer<Value>;
+  /** Has the registry asked at the next look, also where one is under way that may have come too early; how many topics that are. */
+  expect(concerns: (repository: ImageRepository) => boolean): number;
+}
+
+export interface KeepOptions<Value> extends LookIntervals {
+  readonly clock: Pick<Clock, 'nowMs' | 'random'>;
+  readonly isSame: (a: Value, b: Value) => boolean;
+}
+
+/** Times in milliseconds since 1970. */
+interface Kept<Value> {
+  readonly repository: ImageRepository;
+  /** How often something new was expected. */
+  readonly expectations: number;
+  readonly state: LookState;
+  /** The last answer that was none of a failure, and when it came. */
+  readonly value: Value | undefined;
+  readonly sinceMs: number;
+  /** Whether that look asked for more: the registry may have told no more. */
+  readonly full: boolean;
+  /** What the last look failed with; counts where `state` has failures. */
+  readonly error: unknown;
+  readonly usedMs: number;
+  /** When more was last wanted. */
+  readonly moreWantedMs: number;
+}
+
+const nothing = {
+  expectations: 0,
+  state: neverLooked,
+  value: undefined,
+  sinceMs: 0,
+  full: false,
+  error: undefined,
+  usedMs: 0,
+  moreWantedMs: Number.NEGATIVE_INFINITY,
+};
+
+/** What nobody asked for in so long is dropped: twice the longest interval between passes. */
+const forgetMs = 48 * 3_600_000;
+const maxTopics = 50_000;
+
+/** Nothing is known at first. */
+export function createKeptAnswers<Value>({ clock, isSame, ...intervals }: KeepOptions<Value>): KeptAnswers<Value> {
+  /** The longest unused first. */
+  const kept = new Map<string, Kept<Value>>();
+  const find = ({ name, repository }: Topic): Kept<Value> => kept.get(name) ?? { ...nothing, repository };
+  return {
+    recall(topic) {
+      const nowMs = clock.nowMs();
+      const known = find(topic);
+      kept.delete(topic.name);
+      kept.set(topic.name, { ...known, usedMs: nowMs, ...(topic.more && { moreWantedMs: nowMs }) });
+      dropUnused(kept, nowMs);
+      const lacksMore = topic.more && !known.full && known.state.failures === 0;
+      return lacksMore || isLookDue(known.state, { ...intervals, nowMs }) ? undefined : toAnswer(known);
+    },
+    makeDo(topic, waiting) {
+      const known = find(topic);
+      if (known.state.failures > 0) return toAnswer(known);
+      // A long look at each turn is no failure: the times between two looks add up to that.
+      const isYoung = clock.nowMs() - known.sinceMs <= 2 * intervals.maxIntervalMs;
+      const suffices = isYoung && (known.full || !topic.more);
+      return suffices && known.value !== undefined
+        ? { value: known.value }
+        : toAnswer({ ...known, state: { ...known.state, failures: 1 }, error: waiting });
+    },
+    widen(topic) {
+      const { moreWantedMs, expectations } = find(topic);
+      return { ...topic, more: topic.more || clock.nowMs() - moreWantedMs < forgetMs, expectations };
+    },
+    learn(asked, found) {
+      const known = find(asked);
+      const nowMs = clock.nowMs();
+      const outcome = judge(known, found, isSame);
+      const state = planNextLook(known.state, outcome, { ...intervals, nowMs, random: clock.random() });
+      const next =
+        'error' in found
+          ? { ...known, state, error: found.error }
+          : { ...known, state, error: undefined, value: found.value, sinceMs: nowMs, full: asked.more };
+      kept.set(asked.name, known.expectations > asked.expectations ? makeDue(next) : next);
+      return toAnswer(next);
+    },
+    expect(concerns) {
+      let count = 0;
+      for (const [name, known] of kept) {
+        if (!concerns(known.repository)) continue;
+        count += 1;
+        kept.set(name, makeDue({ ...known, expectations: known.expectations + 1 }));
+      }
+      return count;
+    },
+  };
+}
+
+function judge<Value>(
+  { value }: Kept<Value>,
+  found: Answer<Value>,
+  isSame: (a: Value, b: Value) => boolean,
+): LookOutcome {
+  if ('value' in found) return value !== undefined && isSame(value, found.value) ? 'same' : 'changed';
+  return found.error instanceof TallymanError && found.error.disposition === 'stalled' ? 'refused' : 'failed';
+}
+
+function makeDue<Value>(known: Kept<Value>): Kept<Value> {
+  return { ...known, state: { ...known.state, dueMs: 0 } };
+}
+
+function toAnswer<Value>({ state, value, sinceMs, error }: Kept<Value>): Answer<Value> {
+  if (value === undefined) return { error };
+  return state.failures === 0 ? { value } : { value, stale: { error, sinceMs } };
+}
+
+function dropUnused<Value>(kept: Map<string, Kept<Value>>, nowMs: number): void {
+  for (const [name, { usedMs }] of kept) {
+    if (kept.size <= maxTopics && nowMs - usedMs < forgetMs) return;
+    kept.delete(name);
+  }
+}

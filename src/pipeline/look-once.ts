@@ -1,0 +1,101 @@
+/** Asks a registry once for all who ask the same, now and until the answer is due again. */
+import { TallymanError } from '../error/tallyman-error.ts';
+import type { Answer } from './answer.ts';
+import { type AskedTopic, createKeptAnswers, type KeptAnswers, type Topic } from './kept-answers.ts';
+import type { LookIntervals } from './plan-next-look.ts';
+import type { Clock } from './ports.ts';
+import { createQueueByHost } from './queue-by-host.ts';
+
+/** Questions of one kind. */
+export interface Looks<Question, Value> {
+  /**
+   * What is known, from the registry where it is time. An answer that is long in coming is not waited for: it counts for
+   * who asks later. Rejects only once the looks are ended.
+   */
+  look(question: Question): Promise<Answer<Value>>;
+  expect: KeptAnswers<Value>['expect'];
+}
+
+/** How questions of that kind are asked. */
+export interface LookKind<Question, Value> {
+  readonly topicOf: (question: Question) => Topic;
+  /** `more` also where others want more. */
+  readonly ask: (question: Question, options: { more: boolean; signal: AbortSignal }) => Promise<Value>;
+  readonly isSame: (a: Value, b: Value) => boolean;
+}
+
+export interface LookOptions extends LookIntervals {
+  readonly clock: Clock;
+  /** Looks at one host under way at the same time. */
+  readonly concurrency: number;
+  /** Longest that anybody waits for one look, which then goes on by itself; undefined: until it ends. */
+  readonly patienceMs?: number | undefined;
+  /** Ends all looks. */
+  readonly signal: AbortSignal;
+}
+
+/** Nothing is known at first; with intervals of 0 every look asks. */
+export function createLooks<Question, Value>(
+  { topicOf, ask, isSame }: LookKind<Question, Value>,
+  { clock, concurrency, patienceMs, signal, ...intervals }: LookOptions,
+): Looks<Question, Value> {
+  const kept = createKeptAnswers<Value>({ ...intervals, clock, isSame });
+  const queue = createQueueByHost(concurrency);
+  /** By name; undefined comes where patience is over. */
+  const calls = new Map<string, Promise<Answer<Value> | undefined>>();
+
+  async function find(question: Question, { more }: AskedTopic): Promise<Answer<Value>> {
+    signal.throwIfAborted();
+    try {
+      return { value: await ask(question, { more, signal }) };
+    } catch (error) {
+      // That says nothing about the registry.
+      signal.throwIfAborted();
+      return { error };
+    }
+  }
+
+  function begin(name: string, question: Question, asked: AskedTopic): Promise<Answer<Value> | undefined> {
+    const look = queue(asked.repository.host, async () => kept.learn(asked, await find(question, asked)));
+    const call = patienceMs === undefined ? look : waitFor(look, patienceMs, clock);
+    calls.set(name, call);
+    // Ended when nobody waits any more.
+    look.finally(() => calls.delete(name)).catch(() => {});
+    return call;
+  }
+
+  return {
+    expect: kept.expect,
+    async look(question) {
+      const topic = topicOf(question);
+      const known = kept.recall(topic);
+      if (known !== undefined) return known;
+      const asked = kept.widen(topic);
+      // Who expects something new joins no look that began before.
+      const name = `${asked.name} ${asked.more} ${asked.expectations}`;
+      const found = await (calls.get(name) ?? begin(name, question, asked));
+      return found ?? kept.makeDo(topic, describeWait(topic, patienceMs));
+    },
+  };
+}
+
+/** The result, or undefined where it is not there after the time. */
+async function waitFor<Value>(
+  result: Promise<Value>,
+  waitMs: number,
+  clock: Pick<Clock, 'sleep'>,
+): Promise<Value | undefined> {
+  const done = new AbortController();
+  try {
+    return await Promise.race([result, clock.sleep(waitMs, { signal: done.signal }).then(() => undefined)]);
+  } finally {
+    done.abort();
+  }
+}
+
+function describeWait({ name }: Topic, patienceMs = 0): TallymanError {
+  const found = `it is still being looked at after ${patienceMs / 1000} s, an answer was wanted by then`;
+  const remedy =
+    'Nothing to do: the answer counts as soon as it is there. If that lasts, check that the registry host is reachable from here, or raise timeoutSeconds.';
+  return new TallymanError('RegistryUnavailable', `Cannot look up image "${name}": ${found}`, { remedy });
+}
