@@ -1,6 +1,6 @@
 import { createTwoFilesPatch } from 'diff';
-import { formatProblem, isError, toProblem } from '../error/problem.ts';
 import { printable } from '../error/printable.ts';
+import { formatProblem, isError, toProblem } from '../error/problem.ts';
 import { isProposed, nameProposal, type ProposingContext } from '../pipeline/propose-changes.ts';
 import { openLookup, type PlannedPass, planPass } from '../pipeline/run-pass.ts';
 import { type CommonFlags, exitCodes, type OpenSession, withSession } from './session.ts';
@@ -41,7 +41,9 @@ async function listProposed(
   return updates.flatMap(({ policy: key, from, to }) => {
     const policy = proposed.get(key);
     const change = `${key}: ${printable(from ?? 'no version', 200)} → ${to}`;
-    return policy === undefined ? [] : [`${change} goes to a pull request from ${nameProposal(policy, proposing?.baseBranch ?? '<branch>')}`];
+    return policy === undefined
+      ? []
+      : [`${change} goes to a pull request from ${nameProposal(policy, proposing?.baseBranch ?? '<branch>')}`];
   });
 }
 
