@@ -1,14 +1,19 @@
 /** A Yaml repo on Gitea in which people review what Tallyman proposes. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { createForge } from '../../src/forge/create-forge.ts';
+import { createYamlRepo } from '../../src/git/yaml-repo.ts';
 import { createHoldMemory } from '../../src/pipeline/find-holds.ts';
 import type { CommitInfo, PullRequest } from '../../src/pipeline/ports.ts';
 import { type ProposedChanges, type ProposingContext, proposeChanges } from '../../src/pipeline/propose-changes.ts';
 import { createProposalMemory } from '../../src/pipeline/propose-facts.ts';
 import { createRepoMemory } from '../../src/pipeline/repo-memory.ts';
 import { commitFiles, runGit } from '../services/git-server.ts';
-import type { Gitea } from '../services/gitea.ts';
+import { type Gitea, startGitea } from '../services/gitea.ts';
 import { fakeRegistry, listingOf, testClock } from './fake-registry.ts';
-import { openGitYamlRepo } from './git-yaml-repo.ts';
 
 export interface ReviewedRepo {
   /** What the registry has, by the last part of the image. */
@@ -26,7 +31,39 @@ export interface ReviewedRepo {
   tip(revision: string): string | undefined;
   info(branch: string): Promise<CommitInfo>;
   read(file: string, branch?: string): string;
+  /** Ends the connections of the Tallymen. */
+  end(): Promise<void>;
 }
+
+/** A Gitea for the tests of one file; makes repositories on it. */
+export function useReviewedRepos(): (files: Readonly<Record<string, string>>) => Promise<ReviewedRepo> {
+  const folder = mkdtempSync(join(tmpdir(), 'tallyman-propose-'));
+  const opened: ReviewedRepo[] = [];
+  let gitea: Gitea;
+  before(async () => {
+    gitea = await startGitea();
+  });
+  after(async () => {
+    for (const repo of opened) await repo.end();
+    await gitea?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return async (files) => {
+    const count = opened.length + 1;
+    const repo = await openReviewedRepo(gitea, { name: `deploy-${count}`, folder: join(folder, String(count)), files });
+    opened.push(repo);
+    return repo;
+  };
+}
+
+export const policyText = (name: string, write = 'mode: pull-request'): string =>
+  `apiVersion: tallyman.dev/v1alpha1\nkind: ImagePolicy\nmetadata: {name: ${name}, namespace: shop}\nspec: {image: ghcr.io/acme/${name}, select: {semver: "*"}, write: {${write}}}\n`;
+export const imageText = (name: string, tag: string): string => `# ${name}\nimage: ghcr.io/acme/${name}:${tag}\n`;
+export const oneApp = {
+  'policy.yaml': policyText('web'),
+  'web.yaml': imageText('web', '1.4.2'),
+  'other.txt': 'other\n',
+};
 
 interface Making {
   readonly name: string;
@@ -34,14 +71,16 @@ interface Making {
   readonly files: Readonly<Record<string, string>>;
 }
 
-export async function openReviewedRepo(gitea: Gitea, { name, folder, files }: Making): Promise<ReviewedRepo> {
+async function openReviewedRepo(gitea: Gitea, { name, folder, files }: Making): Promise<ReviewedRepo> {
   const { username } = gitea.user;
   await gitea.api('/user/repos', { method: 'POST', body: { name, default_branch: 'main' } });
   const address = new URL(`${gitea.url}/${username}/${name}.git`);
   [address.username, address.password] = [username, gitea.token];
   const url = address.href;
   const tags = new Map<string, readonly string[]>();
-  const tallymen = [0, 1].map((index) => openTallyman(gitea, { name, url, tags, folder: `${folder}-${index}` }));
+  const opened = [0, 1].map((index) => openTallyman(gitea, { name, tags, folder: `${folder}-${index}` }));
+  const tallymen = opened.map(({ context }) => context);
+  const ends = opened.map(({ end }) => end);
   const person = openPerson(url, `${folder}-person`);
   person.commit(files);
   const api = `/repos/${username}/${name}`;
@@ -63,37 +102,61 @@ export async function openReviewedRepo(gitea: Gitea, { name, folder, files }: Ma
       return found.map(({ body }) => body);
     },
     async merge(number, way) {
-      await gitea.api(`${api}/pulls/${number}/merge`, { method: 'POST', body: { Do: way } });
+      // It looks whether there are conflicts in its own time, and refuses meanwhile.
+      for (let tries = 1; ; tries += 1) {
+        try {
+          await gitea.api(`${api}/pulls/${number}/merge`, { method: 'POST', body: { Do: way } });
+          return;
+        } catch (error) {
+          if (tries === 100 || !/try again later/.test(String(error))) throw error;
+          await wait(200);
+        }
+      }
     },
     async close(number) {
       await gitea.api(`${api}/pulls/${number}`, { method: 'PATCH', body: { state: 'closed' } });
     },
-    info: (branch) => openGitYamlRepo(url, `${folder}-info`).readCommit(person.tip(branch) ?? '', { signal }),
+    async info(branch) {
+      const branches = tallymen[0]?.proposing?.branches;
+      if (branches === undefined) throw new Error('no Tallyman');
+      return await branches.readCommit(person.tip(branch) ?? '', { signal });
+    },
+    async end() {
+      for (const end of ends) await end();
+    },
   };
 }
 
 interface Watching {
   readonly name: string;
-  readonly url: string;
   readonly folder: string;
   readonly tags: ReadonlyMap<string, readonly string[]>;
 }
 
-function openTallyman(gitea: Gitea, { name, url, folder, tags }: Watching): ProposingContext {
-  const repo = openGitYamlRepo(url, folder);
+function openTallyman(
+  gitea: Gitea,
+  { name, folder, tags }: Watching,
+): { context: ProposingContext; end(): Promise<unknown> } {
+  const { username } = gitea.user;
+  const repo = createYamlRepo({
+    location: { kind: 'remote', url: `${gitea.url}/${username}/${name}.git` },
+    branch: 'main',
+    stateDir: folder,
+    credential: async () => ({ username, password: gitea.token }),
+  });
   const forge = createForge({
     place: {
       kind: 'gitea',
       apiUrl: `${gitea.url}/api/v1`,
-      project: `${gitea.user.username}/${name}`,
+      project: `${username}/${name}`,
       host: gitea.host,
     },
     credential: async () => ({ username: undefined, token: gitea.token }),
     now: Date.now,
     random: Math.random,
-    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    sleep: (ms) => wait(ms),
   });
-  return {
+  const context: ProposingContext = {
     repo,
     registry: fakeRegistry({
       listTags: async ({ path }) => listingOf(...(tags.get(path.split('/').at(-1) ?? '') ?? [])),
@@ -106,12 +169,14 @@ function openTallyman(gitea: Gitea, { name, url, folder, tags }: Watching): Prop
     allowedRegistries: undefined,
     proposing: { forge, branches: repo, baseBranch: 'main', memory: createProposalMemory() },
   };
+  return { context, end: () => Promise.all([repo.close(), forge.close()]) };
 }
 
 type Person = Pick<ReviewedRepo, 'commit' | 'tip' | 'read'>;
 
 function openPerson(url: string, folder: string): Person {
-  const clone = openGitYamlRepo(url, folder);
+  mkdirSync(folder, { recursive: true });
+  runGit(folder, ['init', '-q', '--bare', '.']);
   const update = (): void => {
     runGit(folder, ['fetch', '-q', '--prune', '--force', url, '+refs/heads/*:refs/heads/*']);
   };
@@ -134,6 +199,5 @@ function openPerson(url: string, folder: string): Person {
       update();
       return `${runGit(folder, ['show', `${branch}:${file}`])}\n`;
     },
-    ...(clone && {}),
   };
 }

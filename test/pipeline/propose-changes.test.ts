@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { TallymanError } from '../../src/error/tallyman-error.ts';
+import { commitAndPropose } from '../../src/pipeline/commit-and-propose.ts';
+import type { BranchPush, CommitInfo, Forge, PullRequest, RepoBranches } from '../../src/pipeline/ports.ts';
+import type { ProposingContext } from '../../src/pipeline/propose-changes.ts';
+import { createProposalMemory } from '../../src/pipeline/propose-facts.ts';
+import { fakeRegistry, listingOf, unavailable } from './fake-registry.ts';
+import { fakeYamlRepo, passOver, repoFiles } from './fake-yaml-repo.ts';
+
+const signal = new AbortController().signal;
+const proposed = repoFiles('select: {semver: "*"}, write: {mode: pull-request}');
+
+/** Branches and pull requests in memory; `asked` counts what the forge was asked. */
+function openWorld(listTags = async () => listingOf('1.0.0', '1.1.0')) {
+  const pulls: PullRequest[] = [];
+  const commits = new Map<string, CommitInfo>();
+  const tips = new Map<string, string>();
+  const asked: string[] = [];
+  const branches: RepoBranches = {
+    listBranches: async () => new Map(tips),
+    readCommit: async (id) => commits.get(id) ?? assert.fail(),
+    async pushBranch({ branch, expected, commit }: BranchPush) {
+      if (tips.get(branch) !== expected) return { kind: 'moved' };
+      const id = `branch-${commits.size}`;
+      const { message, author, whenMs } = commit;
+      commits.set(id, { id, parents: [commit.base.commit], message, author, whenMs });
+      tips.set(branch, id);
+      return { kind: 'pushed', commit: id };
+    },
+    deleteBranch: async ({ branch, expected }) => tips.get(branch) === expected && tips.delete(branch),
+  };
+  const forge: Forge = {
+    async listPullRequests() {
+      asked.push('list');
+      return pulls.filter(({ state }) => state !== 'merged').reverse();
+    },
+    async openPullRequest({ headBranch, baseBranch, title, body }) {
+      asked.push('open');
+      const number = pulls.length + 1;
+      const url = `https://forge/${number}`;
+      const pullRequest = { number, url, headBranch, headCommit: '', baseBranch, state: 'open', title, body } as const;
+      pulls.push(pullRequest);
+      return { kind: 'opened', pullRequest };
+    },
+    updatePullRequest: async () => void asked.push('update'),
+    closePullRequest: async () => void asked.push('close'),
+  };
+  const registry = fakeRegistry({ listTags: () => listTags() });
+  const openContext = (files = proposed, parts: Partial<Forge> = {}): ProposingContext => ({
+    ...passOver(fakeYamlRepo(files), registry),
+    proposing: { forge: { ...forge, ...parts }, branches, baseBranch: 'main', memory: createProposalMemory() },
+  });
+  return { pulls, asked, tips, openContext };
+}
+
+describe('commitAndPropose', () => {
+  it('proposes, commits nothing, and then has nothing to do', async () => {
+    const { openContext, asked } = openWorld();
+    const context = openContext();
+    const first = await commitAndPropose(context, { signal });
+    assert.deepEqual(
+      [first.commit, first.proposals.map(({ state, url }) => [state, url])],
+      [undefined, [['opened', 'https://forge/1']]],
+    );
+    assert.deepEqual(
+      (await commitAndPropose(context, { signal })).proposals.map(({ state }) => state),
+      ['waiting'],
+    );
+    assert.deepEqual(asked, ['list', 'open', 'list']);
+  });
+
+  it('does not ask the forge where no policy asks for it', async () => {
+    const { openContext, asked } = openWorld();
+    const report = await commitAndPropose(openContext(repoFiles('select: {semver: "*"}')), { signal });
+    assert.equal(report.commits.length, 1);
+    assert.deepEqual(asked, []);
+  });
+
+  it('tells policies that no forge is known for', async () => {
+    const context = passOver(fakeYamlRepo(proposed), fakeRegistry({ listTags: async () => listingOf('1.1.0') }));
+    const { problems, commit } = await commitAndPropose(context, { signal });
+    assert.deepEqual([commit, problems.map(({ code }) => code)], [undefined, ['ConfigInvalid']]);
+  });
+
+  it('commits all the same where the forge is away', async () => {
+    const both = {
+      ...proposed,
+      'api-policy.yaml':
+        'apiVersion: tallyman.dev/v1alpha1\nkind: ImagePolicy\nmetadata: {name: api, namespace: shop}\nspec: {image: ghcr.io/acme/api, select: {semver: "*"}}\n',
+      'api.yaml': 'image: ghcr.io/acme/api:1.0.0\n',
+    };
+    const away = () => Promise.reject(new TallymanError('ForgeUnavailable', 'Cannot reach it'));
+    const report = await commitAndPropose(openWorld().openContext(both, { listPullRequests: away }), { signal });
+    assert.deepEqual(
+      report.updates.map(({ policy }) => policy),
+      ['shop/api'],
+    );
+    assert.ok(report.commit !== undefined);
+    assert.deepEqual(
+      report.problems.map(({ code }) => code),
+      ['ForgeUnavailable'],
+    );
+  });
+
+  it('closes nothing because a registry does not answer', async () => {
+    let isAway = false;
+    const { openContext, tips, asked } = openWorld(async () => {
+      if (isAway) throw unavailable;
+      return listingOf('1.0.0', '1.1.0');
+    });
+    const context = openContext();
+    await commitAndPropose(context, { signal });
+    isAway = true;
+    const report = await commitAndPropose(context, { signal });
+    assert.deepEqual(
+      report.proposals.map(({ state }) => state),
+      ['doubtful'],
+    );
+    assert.deepEqual([tips.size, asked.includes('close')], [1, false]);
+  });
+
+  it('opens what a pass that broke off had pushed only', async () => {
+    const world = openWorld();
+    const broken = () => Promise.reject(new TallymanError('ForgeUnavailable', 'Cannot reach it'));
+    const context = world.openContext();
+    const first = await commitAndPropose(world.openContext(proposed, { openPullRequest: broken }), { signal });
+    assert.deepEqual(
+      first.problems.map(({ code }) => code),
+      ['ForgeUnavailable'],
+    );
+    assert.deepEqual(
+      (await commitAndPropose(context, { signal })).proposals.map(({ state }) => state),
+      ['opened'],
+    );
+    assert.equal(world.pulls.length, 1);
+  });
+});
