@@ -99,8 +99,9 @@ function formatVersion0(server: Advertisement, request: FetchRequest): Buffer {
   const words = wantedCapabilities.filter(
     (word) => server.capabilities.has(word) && (word !== 'filter' || request.filter !== undefined),
   );
+  if ([...server.capabilities].some((word) => word.startsWith('agent='))) words.push(`agent=${agent}`);
   const wants = request.wants.map((oid, index) =>
-    encodePacket(index === 0 ? `want ${oid} ${words.join(' ')} agent=${agent}\n` : `want ${oid}\n`),
+    encodePacket(`${['want', oid, ...(index === 0 ? words : [])].join(' ')}\n`),
   );
   return Buffer.concat([
     ...wants,

@@ -117,13 +117,30 @@ function removeStale(lock: string, notesDir: string): void {
     if (!name.startsWith(notePrefix) || ownNotes.has(name)) continue;
     const pid = Number.parseInt(name.slice(notePrefix.length), 10);
     if (pid !== process.pid && isAlive(pid)) continue;
-    const note = lstatSync(join(notesDir, name), { throwIfNoEntry: false });
-    const held = lstatSync(lock, { throwIfNoEntry: false });
-    if (note && held && note.ino === held.ino && note.dev === held.dev) rmSync(lock, { force: true });
+    const note = join(notesDir, name);
+    if (isSameFile(note, lock)) takeAway(lock, note);
     // Where the note belongs to another lock, that one is found by whoever wants it next.
-    if (note && note.nlink === 1) rmSync(join(notesDir, name), { force: true });
-    if (note && held && note.ino === held.ino) rmSync(join(notesDir, name), { force: true });
+    if (lstatSync(note, { throwIfNoEntry: false })?.nlink === 1) rmSync(note, { force: true });
   }
+}
+
+/** Removes the lock where it is still the dead owner's: another process may have removed that just before, and made its own. */
+function takeAway(lock: string, note: string): void {
+  // A name that git takes for no ref.
+  const aside = `${lock}-${randomUUID()}.lock`;
+  try {
+    renameSync(lock, aside);
+  } catch (error) {
+    if (findCode(error) === 'ENOENT') return;
+    throw error;
+  }
+  if (!isSameFile(note, aside)) tryLink(aside, lock);
+  rmSync(aside, { force: true });
+}
+
+function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((path) => lstatSync(path, { throwIfNoEntry: false, bigint: true }));
+  return a !== undefined && b !== undefined && a.ino === b.ino && a.dev === b.dev;
 }
 
 /** Whether a process of this host has that number. */
