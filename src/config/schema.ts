@@ -119,13 +119,17 @@ export const configSchema = z
       .min(1)
       .max(256)
       .default(8)
-      .describe('Tag lists that one registry host is asked for at the same time, and manifests; maxInFlight bounds its requests.'),
+      .describe(
+        'Tag lists that one registry host is asked for at the same time, and manifests; maxInFlight bounds its requests.',
+      ),
     timeoutSeconds: z
       .number()
       .min(1)
       .max(3600)
       .default(30)
-      .describe('Longest wait for one answer of a registry or Git server; also how long a pass of the daemon waits for a registry host.'),
+      .describe(
+        'Longest wait for one answer of a registry or Git server; also how long a pass of the daemon waits for a registry host.',
+      ),
     server: serverSchema.optional().describe('Webhooks and probes; left out, nothing is listened to.'),
     stateDir: z.string().min(1).optional().describe('Where clones are kept between runs.'),
     log: z
