@@ -7,26 +7,29 @@ export interface PackedListing {
   readonly names: string;
   /** For each name; NaN where none is known of that tag. */
   readonly times: Float64Array | undefined;
+  /** As in the listing. */
+  readonly pushTimesFault?: unknown;
 }
 
 /** Order and repeats are lost: they mean nothing. */
-export function packListing({ tags, pushedMs }: TagListing): PackedListing {
+export function packListing({ tags, pushedMs, pushTimesFault }: TagListing): PackedListing {
   const sorted = [...new Set(tags)].sort();
   return {
     names: sorted.join('\n'),
     times: pushedMs && Float64Array.from(sorted, (tag) => pushedMs.get(tag) ?? Number.NaN),
+    ...(pushTimesFault !== undefined && { pushTimesFault }),
   };
 }
 
 /** What was packed, in code-unit order. */
-export function unpackListing({ names, times }: PackedListing): TagListing {
+export function unpackListing({ names, times, ...fault }: PackedListing): TagListing {
   const tags = names === '' ? [] : names.split('\n');
-  if (times === undefined) return { tags, pushedMs: undefined };
+  if (times === undefined) return { tags, pushedMs: undefined, ...fault };
   const known = tags.flatMap((tag, index) => {
     const timeMs = times[index] ?? Number.NaN;
     return Number.isNaN(timeMs) ? [] : [[tag, timeMs] as const];
   });
-  return { tags, pushedMs: new Map(known) };
+  return { tags, pushedMs: new Map(known), ...fault };
 }
 
 /** Whether both say the same; times count where both have them. */

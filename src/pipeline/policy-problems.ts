@@ -64,6 +64,12 @@ export function describeStale(policy: Policy, { error, sinceMs }: Staleness): Pr
   return { ...problem, message: `${problem.message}; meanwhile its tags of ${new Date(sinceMs).toISOString()} count` };
 }
 
+/** The failure that left the policy with the push times that were known before, if any. */
+export function describeTimesFault(policy: Policy, error: unknown): Problem {
+  const problem = toPolicyProblem(policy, error);
+  return { ...problem, message: `${problem.message}; meanwhile tags wait whose time is not known` };
+}
+
 /** What keeps a policy with a newer version from writing it: a person. At the place that lost the version, if one is known. */
 export function describeHeld(policy: Policy, hold: Hold): Problem {
   const { key } = policy;

@@ -11,6 +11,8 @@ export interface TagListing {
   readonly tags: readonly string[];
   /** When each tag was pushed by the registry's own clock, in milliseconds since 1970; undefined where it tells none. */
   readonly pushedMs: ReadonlyMap<string, number> | undefined;
+  /** What kept the registry from telling all times now: `pushedMs` has those known before. */
+  readonly pushTimesFault?: unknown;
 }
 
 /** What a manifest says of itself. */

@@ -15,6 +15,7 @@ import {
   describeForbidden,
   describeStale,
   describeTimeless,
+  describeTimesFault,
   maxTagsAsked,
   needsPushTimes,
   toPolicyProblem,
@@ -94,6 +95,9 @@ function decide(policy: Policy, targets: readonly Target[], options: Gathering):
     if (answer.stale === undefined) problems.push(describeTimeless(policy));
     return [];
   }
+  const { pushTimesFault } = answer.value;
+  if (needsPushTimes(policy) && pushTimesFault !== undefined && answer.stale === undefined)
+    problems.push(describeTimesFault(policy, pushTimesFault));
   const versions = targets.map(readCurrent);
   const unpinned = new Set(
     versions.flatMap(({ tag, digest }) => (policy.pin === 'digest' && digest === undefined ? (tag ?? []) : [])),

@@ -75,7 +75,7 @@ export function createCaller({ send, hosts, credentials, limits, onAnswer }: Cal
           onAnswer(host.name, answer);
           return answer;
         },
-        fail: (answer) => toAnswerError(answer, { task, signedIn: credential !== undefined }),
+        fail: (answer) => toAnswerError(answer, { task, credential }),
       });
     } catch (error) {
       if (error instanceof TallymanError && error.code === 'RegistryDenied') credentials.forget(repository);

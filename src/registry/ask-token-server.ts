@@ -1,6 +1,6 @@
 /** Speaks to the token server that a challenge names: by GET with a password, by POST with an identity token. */
 import { TallymanError } from '../error/tallyman-error.ts';
-import { formatStatus } from './answer-error.ts';
+import { describeRefused, formatStatus } from './answer-error.ts';
 import { type Credential, formatBasic } from './credentials/credential.ts';
 import { startDeadline } from './deadline.ts';
 import { findHopFault } from './hop.ts';
@@ -65,7 +65,7 @@ export async function fetchTokenAnswer<T>(
     if (second !== undefined && unknownFormStatuses.includes(answer.status)) {
       answer = await send({ ...common, ...second });
     }
-    if (answer.status !== 200) throw toTokenError(answer, task);
+    if (answer.status !== 200) throw toTokenError(answer, { task, credential: host.credential });
     const token = parse(answer.body);
     if (token !== undefined) return token;
     const found = `the answer of the token server "${quote(realm.host, 80)}" holds no token`;
@@ -130,11 +130,16 @@ function accountOf(credential: Credential | undefined): string | undefined {
   return credential !== undefined && 'username' in credential ? credential.username : undefined;
 }
 
-function toTokenError(answer: HttpAnswer, task: string): TallymanError {
+function toTokenError(
+  answer: HttpAnswer,
+  { task, credential }: { task: string; credential: Credential | undefined },
+): TallymanError {
   const { status, url } = answer;
   const found = `the token server "${quote(url.host, 80)}" answered ${formatStatus(answer)}`;
   const denied = status === 401 || status === 403;
   const unavailable = isTransientStatus(status) || status >= 500;
   const code = denied ? 'RegistryDenied' : unavailable ? 'RegistryUnavailable' : 'RegistryInvalid';
-  return new TallymanError(code, `Cannot ${task}: ${found}, a token was wanted`);
+  return new TallymanError(code, `Cannot ${task}: ${found}, a token was wanted`, {
+    remedy: denied ? describeRefused(credential) : undefined,
+  });
 }

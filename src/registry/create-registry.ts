@@ -1,9 +1,8 @@
 /** Container registries over HTTP: tags and manifests, by the OCI Distribution API. */
 import type { LookupFunction } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { TallymanError } from '../error/tallyman-error.ts';
 import { formatCanonical } from '../image/reference.ts';
-import type { Registry } from '../pipeline/ports.ts';
+import type { Registry, TagListing } from '../pipeline/ports.ts';
 import { createCaller, type RepositoryAccess } from './access.ts';
 import { createConfiguredSource } from './credentials/configured.ts';
 import type { CredentialSource } from './credentials/credential.ts';
@@ -65,18 +64,19 @@ export function createRegistry(options: RegistryOptions): Registry & { close(): 
   const call = createCaller({ send: signedSend, hosts, credentials, limits, onAnswer: createWarner(log) });
   const memory = createManifestMemory();
   const pages = createPageMemory();
-  const hub = createHubTimes({ send, hosts, limits });
+  const hub = createHubTimes({ send, hosts, limits, now });
 
   /** Times are an addition: without them the tags stand, and what depends on their age waits. */
-  async function askHub({ repository, credential, signal }: RepositoryAccess): Promise<ReadonlyMap<string, number>> {
+  async function askHub(
+    { repository, credential, signal }: RepositoryAccess,
+    tags: readonly string[],
+  ): Promise<Omit<TagListing, 'tags'>> {
     const name = formatCanonical(repository);
-    try {
-      return await hub.list(repository.path, { credential, task: `list the push times of "${name}"`, signal });
-    } catch (error) {
-      if (!(error instanceof TallymanError)) throw error;
-      log({ kind: 'no-push-times', repository: name, found: error.message });
-      return new Map();
-    }
+    const about = { tags, credential, task: `list the push times of "${name}"`, signal };
+    const { pushedMs, fault } = await hub.list(repository.path, about);
+    if (fault === undefined) return { pushedMs };
+    log({ kind: 'no-push-times', repository: name, found: fault.message, known: pushedMs.size });
+    return { pushedMs, pushTimesFault: fault };
   }
 
   return {
@@ -86,7 +86,7 @@ export function createRegistry(options: RegistryOptions): Registry & { close(): 
         const { tags, dropped, pushedMs } = await listTags(access, pages);
         if (dropped > 0) log({ kind: 'dropped-tags', repository: name, count: dropped });
         const asksHub = pushTimes && repository.host === hubHost;
-        return { tags, pushedMs: asksHub ? await askHub(access) : pushedMs };
+        return { tags, ...(asksHub ? await askHub(access, tags) : { pushedMs }) };
       });
     },
     fetchManifest: (repository, tag, { signal, platforms = false }) => {

@@ -16,8 +16,8 @@ export type RegistryEvent =
   | { readonly kind: 'dropped-tags'; readonly repository: string; readonly count: number }
   /** The image's labels cannot be read; `found` is the message of the error. */
   | { readonly kind: 'no-labels'; readonly image: string; readonly found: string }
-  /** Docker Hub's API does not tell when the tags were pushed. */
-  | { readonly kind: 'no-push-times'; readonly repository: string; readonly found: string }
+  /** Docker Hub's API does not tell when the tags were pushed now; of `known` tags it told before. */
+  | { readonly kind: 'no-push-times'; readonly repository: string; readonly found: string; readonly known: number }
   | { readonly kind: 'warning'; readonly host: string; readonly text: string };
 
 /** Warnings remembered, so that each is told once; a registry that makes up new ones forgets the oldest. */

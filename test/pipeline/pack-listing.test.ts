@@ -24,6 +24,11 @@ describe('packListing', () => {
     assert.deepEqual(back, { tags: ['a', 'b'], pushedMs: new Map([['b', 5]]) });
   });
 
+  it('keeps why times are missing', () => {
+    const listing = { tags: ['a'], pushedMs: new Map(), pushTimesFault: new Error('none') };
+    assert.deepEqual(unpackListing(packListing(listing)), listing);
+  });
+
   it('takes nothing', () => {
     assert.deepEqual(unpackListing(packListing({ tags: [], pushedMs: new Map() })), { tags: [], pushedMs: new Map() });
   });
@@ -38,6 +43,7 @@ describe('isSameListing', () => {
     'another tag': [plain, packListing({ tags: ['a', 'b', 'c'], pushedMs: undefined }), false],
     'times on one side only': [plain, timed, true],
     'the same times': [timed, packListing({ tags: ['a', 'b'], pushedMs: new Map([['a', 1]]) }), true],
+    'times that cannot be had now': [timed, { ...timed, pushTimesFault: new Error('none') }, true],
     'a tag that was pushed again': [timed, pushed, false],
   };
   for (const [name, [a, b, same]] of Object.entries(rows)) {

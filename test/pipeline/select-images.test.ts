@@ -195,6 +195,26 @@ describe('selectImages with push times', () => {
     });
   }
 
+  it('reports what kept the registry from telling them, and goes by those known', async () => {
+    const listing = { ...pushed({ '1.1.0': startMs - 25 * hour }), pushTimesFault: unavailable };
+    const { context } = passWith(`${anyVersion}, minimumAge: 24h`, { ...listing, tags: ['1.1.0', '1.2.0'] });
+    const { updates, problems } = await plan(context);
+    assert.deepEqual(
+      updates.map(({ to }) => to),
+      ['1.1.0'],
+    );
+    const message = 'Cannot reach it; meanwhile tags wait whose time is not known';
+    assert.deepEqual(
+      problems.map((problem) => [problem.code, problem.policy, problem.message]),
+      [['RegistryUnavailable', 'shop/web', message]],
+    );
+  });
+
+  it('says nothing of them to a policy that wants none', async () => {
+    const { context } = passWith(anyVersion, { ...listingOf('1.0.0'), pushTimesFault: unavailable });
+    assert.deepEqual((await plan(context)).problems, []);
+  });
+
   it('asks for none where no policy wants them', async () => {
     const { registry, context } = passWith(anyVersion, listingOf('1.0.0'));
     await plan(context);

@@ -161,6 +161,8 @@ const limits: Play[] = [
 function serveWebApi(count: number): Behaviour {
   return (call) => {
     const { path, query } = call;
+    if (path.endsWith('/tags/list'))
+      return { json: { tags: Array.from({ length: count }, (_, index) => `1.${index + 1}`) } };
     if (!path.startsWith('/v2/repositories/acme/web/tags')) return oneTag(call);
     const [page, size] = [Number(query.get('page')), Number(query.get('page_size'))];
     const all = Array.from({ length: count }, (_, index) => count - index);
