@@ -7,7 +7,7 @@ import { createProxyConnector, createTunnelConnector, type HttpProxy, parseProxy
 /** The client's side of TLS. */
 export interface TlsSettings {
   /** PEM certificates trusted besides the well-known authorities. */
-  readonly ca?: string | Buffer | undefined;
+  readonly ca?: string | undefined;
   /** PEM by which the client shows who it is. */
   readonly clientCertificate?: { readonly cert: string; readonly key: string } | undefined;
 }
@@ -62,7 +62,7 @@ export function createHttpRoutes({ tls: readTls, proxy: findProxy, timeoutMs, ta
     const settings = readTls?.() ?? {};
     if (settings.ca === undefined && settings.clientCertificate === undefined)
       return { key: '', options: { timeout: timeoutMs } };
-    const key = JSON.stringify([String(settings.ca), settings.clientCertificate]);
+    const key = JSON.stringify([settings.ca, settings.clientCertificate]);
     // Reading all the well-known roots takes 50 ms: too long for each connection.
     if (context?.key !== key) context = { key, value: createContext(settings, task) };
     return { key, options: { timeout: timeoutMs, secureContext: context.value } };

@@ -1,4 +1,5 @@
 /** One signed-in connection to an SSH server whose host key is known. */
+import { connect } from 'node:net';
 import type { Client, ClientChannel, PublicKeyAuthMethod, ServerHostKeyAlgorithm } from 'ssh2';
 import type { SshAddress } from '../address/ssh-address.ts';
 import { TallymanError } from '../error/tallyman-error.ts';
@@ -42,11 +43,14 @@ export async function openSshConnection(target: SshTarget): Promise<SshConnectio
   const known = findKnownKeys(access.knownHosts, address);
   const login: PublicKeyAuthMethod = { type: 'publickey', username: address.user, key };
   const client = new ssh2.Client();
+  // Our own: ssh2 destroys none that it has ended, and the other side may never end it.
+  const socket = connect({ host: address.host, port: address.port });
   let fault: TallymanError | undefined;
   let isOpen = false;
   await new Promise<void>((resolve, reject) => {
     const fail = (error?: unknown): void => {
       isOpen = false;
+      socket.destroy();
       reject(
         fault ??
           translate(error, {
@@ -64,8 +68,7 @@ export async function openSshConnection(target: SshTarget): Promise<SshConnectio
       resolve();
     });
     client.connect({
-      host: address.host,
-      port: address.port,
+      sock: socket,
       readyTimeout: timeoutMs,
       algorithms: { serverHostKey: orderAlgorithms(known) },
       authHandler: [login],
@@ -77,7 +80,7 @@ export async function openSshConnection(target: SshTarget): Promise<SshConnectio
       },
     });
   });
-  return { run: (command, env) => run(client, command, env), isOpen: () => isOpen, end: () => void client.destroy() };
+  return { run: (command, env) => run(client, command, env), isOpen: () => isOpen, end: () => void socket.destroy() };
 }
 
 /** The types that the file has come first: a server with several keys shows the one that is known. */

@@ -106,7 +106,7 @@ export async function startSshServer({
     knownHosts: shown.map((key) => `[127.0.0.1]:${front.port} ${key}\n`).join(''),
     url: (path: string) => `ssh://${username}@127.0.0.1:${front.port}${encodeURI(path)}`,
     authorize: (publicKey: string, { command = gitOnly }: { readonly command?: string } = {}) =>
-      appendFileSync(authorizedKeys, `command="${command.replace(/["\\]/g, '\\$&')}",restrict ${publicKey}\n`),
+      appendFileSync(authorizedKeys, `command="${command.replaceAll('"', '\\"')}",restrict ${publicKey}\n`),
     log: () => said,
     close,
   });
