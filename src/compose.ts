@@ -6,13 +6,7 @@ import type { OpenSession, RepoSession, ServerNeeds } from './cli/session.ts';
 import { defaultStateDir } from './config/load-config.ts';
 import { findProxy } from './config/proxy.ts';
 import { readRepoCredential, readSshAccess } from './config/read-repo-access.ts';
-import {
-  createCertificateReader,
-  type readCertificates,
-  readSecret,
-  readSigningKey,
-  readText,
-} from './config/read-secret.ts';
+import { createCertificateReader, type ReadPem, readSecret, readSigningKey, readText } from './config/read-secret.ts';
 import type { RepoConfig } from './config/repo-schema.ts';
 import type { Config, CredentialSourceName, RegistryConfig } from './config/schema.ts';
 import { type ClosableForge, createForge } from './forge/create-forge.ts';
@@ -106,10 +100,10 @@ function findHomeFolder(): string | undefined {
   }
 }
 
-function toHostSettings(settings: RegistryConfig, readPem: typeof readCertificates): HostSettings {
+function toHostSettings(settings: RegistryConfig, readPem: ReadPem): HostSettings {
   const { plainHttp, credentials, clientCertificate, caFile, host: _host, ...others } = settings;
   const cert = readPem(clientCertificate?.certFile);
-  const key = readPem(clientCertificate?.keyFile);
+  const key = readPem(clientCertificate?.keyFile, 'private key');
   return {
     ...others,
     ...(plainHttp && { plainHttp }),
@@ -204,7 +198,7 @@ function planTransport(repo: RepoConfig, { timeoutSeconds }: Config): TransportS
   const { ssh, caFile, clientCertificate } = repo;
   const readPem = createCertificateReader();
   const tls = (): ReturnType<NonNullable<TransportSettings['tls']>> => {
-    const [cert, key] = [readPem(clientCertificate?.certFile), readPem(clientCertificate?.keyFile)];
+    const [cert, key] = [readPem(clientCertificate?.certFile), readPem(clientCertificate?.keyFile, 'private key')];
     return {
       ca: readPem(caFile),
       ...(cert !== undefined && key !== undefined && { clientCertificate: { cert, key } }),

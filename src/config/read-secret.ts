@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { TallymanError } from '../error/tallyman-error.ts';
+import { describePemFault, type PemContent } from './pem-fault.ts';
 import type { CredentialsConfig, SigningConfig } from './schema.ts';
 
 /** The user and the password behind a credentials setting, read anew each time so that a changed secret is used at once; throws `ConfigInvalid`. */
@@ -43,24 +44,32 @@ export function readKey(
   return { file: keyFile, text, passphrase };
 }
 
-/** The PEM text of a certificate file; undefined where none is named; throws `ConfigInvalid`. */
-export function readCertificates(file: string | undefined): string | undefined {
-  return file === undefined ? undefined : readText(file, 'certificate');
-}
+/** The PEM text of a file with such content; undefined where none is named; throws `ConfigInvalid`. */
+export type ReadPem = (file: string | undefined, content?: PemContent) => string | undefined;
 
-/** As `readCertificates`, for many calls: a file is read again only when it has changed. Each file is kept once. */
-export function createCertificateReader(): typeof readCertificates {
+/** Reads PEM files, by default of certificates; again only when one has changed. Each file is kept once. */
+export function createCertificateReader(): ReadPem {
   const kept = new Map<string, { stamp: string; text: string }>();
-  return (file) => {
+  return (file, content = 'certificate') => {
     if (file === undefined) return undefined;
-    const { mtimeMs, size, ino } = tell(file, 'certificate', () => statSync(file));
-    const stamp = [mtimeMs, size, ino].join(' ');
+    const { mtimeMs, size, ino } = tell(file, content, () => statSync(file));
+    const stamp = [mtimeMs, size, ino, content].join(' ');
     const known = kept.get(file);
     if (known?.stamp === stamp) return known.text;
-    const text = readText(file, 'certificate');
+    const text = readPem(file, content);
     kept.set(file, { stamp, text });
     return text;
   };
+}
+
+function readPem(file: string, content: PemContent): string {
+  const text = readText(file, content);
+  const fault = describePemFault(text, content);
+  if (fault === undefined) return text;
+  throw new TallymanError('ConfigInvalid', `Cannot use ${content} file "${file}": ${fault}, one in PEM was wanted`, {
+    place: { file },
+    remedy: 'Correct the file, or the path to it in the configuration.',
+  });
 }
 
 /** The file's text without the line break that editors leave at its end. */

@@ -9,6 +9,9 @@ import { createCertificateReader, readSecret } from '../../src/config/read-secre
 const folder = mkdtempSync(join(tmpdir(), 'tallyman-config-'));
 after(() => rmSync(folder, { recursive: true }));
 
+const readTls = (name: string) => readFileSync(`test/registry/tls/localhost-${name}.pem`, 'utf8');
+const [cert, key] = [readTls('cert'), readTls('key')];
+
 const problemsOf = (text: string) => {
   const result = parseConfig(text, 'c.yaml');
   return 'problems' in result
@@ -186,18 +189,44 @@ describe('createCertificateReader', () => {
   it('reads a file again when it has changed, and says which one it cannot read', () => {
     const read = createCertificateReader();
     const file = join(folder, 'ca.pem');
-    writeFileSync(file, 'one');
+    const [one, two] = [`${cert}# 1`, `${cert}# 2`];
+    writeFileSync(file, one);
     utimesSync(file, 1, 1);
-    assert.equal(read(file), 'one');
-    writeFileSync(file, 'two');
+    assert.equal(read(file), one);
+    writeFileSync(file, two);
     utimesSync(file, 1, 1);
-    assert.equal(read(file), 'one', 'what looks the same is not read again');
+    assert.equal(read(file), one, 'what looks the same is not read again');
     utimesSync(file, 2, 2);
-    assert.equal(read(file), 'two');
+    assert.equal(read(file), two);
     assert.equal(read(undefined), undefined);
     const missing = { code: 'ConfigInvalid', message: /certificate file .*none\.pem": ENOENT/ };
     assert.throws(() => read(join(folder, 'none.pem')), missing);
   });
+
+  const broken = cert.replace(/\n[A-Za-z0-9+/]{10}/, '\nAAAAAAAAAA');
+  const encrypted = '-----BEGIN ENCRYPTED PRIVATE KEY-----\nhunter2\n-----END ENCRYPTED PRIVATE KEY-----\n';
+  const rows: [name: string, text: string, content: 'certificate' | 'private key', found: RegExp | undefined][] = [
+    ['a certificate', cert, 'certificate', undefined],
+    ['two certificates with text between them', `${cert}\nanother:\n${cert}`, 'certificate', undefined],
+    ['a key', key, 'private key', undefined],
+    ['garbage', 'hunter2', 'certificate', /no certificate in PEM/],
+    ['nothing', '', 'certificate', /no certificate in PEM/],
+    ['a key for a certificate', key, 'certificate', /no certificate in PEM/],
+    ['one bad certificate', `${cert}${broken}`, 'certificate', /certificate 2 of 2 in it cannot be read/],
+    ['garbage for a key', 'hunter2', 'private key', /no private key in PEM/],
+    ['a certificate for a key', cert, 'private key', /no private key in PEM/],
+    ['a key with a passphrase', encrypted, 'private key', /has a passphrase/],
+  ];
+  for (const [name, text, content, found] of rows) {
+    it(`${found ? 'refuses' : 'takes'} ${name}`, () => {
+      const file = join(folder, 'some.pem');
+      writeFileSync(file, text);
+      const read = () => createCertificateReader()(file, content);
+      if (found === undefined) assert.equal(read(), text);
+      else assert.throws(read, { code: 'ConfigInvalid', message: found, place: { file } });
+      if (found !== undefined) assert.throws(read, ({ message }) => !/hunter2|[A-Za-z0-9+/]{30}/.test(message));
+    });
+  }
 });
 
 describe('loadConfig', () => {
