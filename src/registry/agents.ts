@@ -93,9 +93,9 @@ interface Side {
   readonly tls: buildConnector.BuildOptions;
 }
 
-/** Whether the operator named the host of the URL, rather than the registry. */
+/** Whether the operator named the origin of the URL, rather than the registry: another port may be another's. */
 function isOwn({ origin, settings }: RegistryHost, url: URL): boolean {
-  return url.hostname === new URL(origin).hostname || settings.trustedOrigins?.includes(url.origin) === true;
+  return url.origin === new URL(origin).origin || settings.trustedOrigins?.includes(url.origin) === true;
 }
 
 /** What the client trusts and shows of itself. */

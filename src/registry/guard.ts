@@ -9,7 +9,8 @@ import { mayLead } from './hop.ts';
  * A `lookup` for sockets that leaves out the addresses which `originHostname` may not lead to; fails with a GuardFault
  * where none is left. The connection is made to what was looked at, so a name that changes its mind gains nothing.
  *
- * The origin's reach is that of its own addresses: a registry on a private network may lead to its token server there.
+ * The origin's reach is that which all its own addresses have: a registry on a private network may lead to its token
+ * server there, but one private address beside a public one, which anybody may put in a name, opens nothing.
  */
 export function createGuardedLookup(originHostname: string, lookup: LookupFunction = systemLookup): LookupFunction {
   async function findAllowed(hostname: string, options: LookupOptions): Promise<readonly LookupAddress[]> {
@@ -17,7 +18,9 @@ export function createGuardedLookup(originHostname: string, lookup: LookupFuncti
       lookUpAll(lookup, hostname, options),
       findOwnScopes(originHostname, lookup),
     ]);
-    const allowed = addresses.filter(({ address }) => ownScopes.some((own) => mayLead(own, findAddressScope(address))));
+    const allowed = addresses.filter(({ address }) =>
+      ownScopes.every((own) => mayLead(own, findAddressScope(address))),
+    );
     if (allowed.length > 0) return allowed;
     throw new GuardFault(hostname, findAddressScope(addresses[0]?.address ?? ''));
   }
@@ -38,7 +41,7 @@ async function findOwnScopes(hostname: string, lookup: LookupFunction): Promise<
   const named = findAddressScope(hostname);
   if (named !== 'public') return [named];
   const addresses = await lookUpAll(lookup, hostname.replace(/^\[|\]$/g, ''), {}).catch(() => []);
-  return [named, ...addresses.map(({ address }) => findAddressScope(address))];
+  return addresses.length === 0 ? [named] : addresses.map(({ address }) => findAddressScope(address));
 }
 
 function lookUpAll(lookup: LookupFunction, hostname: string, options: LookupOptions): Promise<LookupAddress[]> {

@@ -224,6 +224,24 @@ describe('a client certificate', () => {
     });
   }
 
+  it('is not shown to another port of the host', async (t) => {
+    const other = await openTls(t, {}, { server: { ...server, rejectUnauthorized: false } });
+    const { client, repository } = await openRegistry(t, {
+      settings: { ca: cert, clientCertificate },
+      server: {
+        intercept: ({ url }, response) => {
+          response.writeHead(307, { location: `https://${other.repository.host}${url}` }).end();
+          return true;
+        },
+      },
+    });
+    await client.listTags(repository, { signal });
+    assert.deepEqual(
+      other.seen.map((request) => request.client),
+      [undefined],
+    );
+  });
+
   it('that cannot be read is told, without what it is made of', async (t) => {
     const { client, repository } = await openTls(t, { clientCertificate: { cert, key: 'hunter2' } });
     const error = await client.listTags(repository, { signal }).catch((reason) => reason);

@@ -42,6 +42,7 @@ describe('createGuardedLookup', () => {
     'metadata.example': ['169.254.169.254'],
     'link.example': ['fe80::1%eth0'],
     'mixed.example': ['10.0.0.7', '203.0.113.7'],
+    'inner.example': ['10.0.0.7', '127.0.0.1'],
   };
   const rows: [origin: string, to: string, found: string[] | RegExp][] = [
     ['public.example', 'public.example', ['203.0.113.7']],
@@ -62,6 +63,11 @@ describe('createGuardedLookup', () => {
     ['127.0.0.1', 'local.example', ['127.0.0.1']],
     ['localhost', 'private.example', ['10.0.0.7']],
     ['local.example', 'metadata.example', /link-local address/],
+    ['mixed.example', 'public.example', ['203.0.113.7']],
+    ['mixed.example', 'mixed.example', ['203.0.113.7']],
+    ['mixed.example', 'private.example', /private address/],
+    ['inner.example', 'private.example', ['10.0.0.7']],
+    ['inner.example', 'local.example', /loopback address/],
     ['unknown.example', 'public.example', ['203.0.113.7']],
     ['unknown.example', 'private.example', /private address/],
   ];

@@ -15,9 +15,12 @@ interface EcrApi {
   readonly origin: string;
 }
 
+/** `eu-west-1`, `us-gov-east-1`: the region becomes a part of hosts' names, and is not any word that a policy names. */
+const regionGrammar = String.raw`[a-z]{2,}(?:-[a-z]+)+-\d+`;
 /** `<account>.dkr.ecr[-fips].<region>.amazonaws.com[.cn]` and the dual-stack `<account>.dkr-ecr[-fips].<region>.on.aws` */
-const hostPattern =
-  /^\d{12}\.dkr(?:\.ecr(?<fips>-fips)?\.(?<region>[a-z0-9-]+)\.(?<suffix>amazonaws\.(?:com(?:\.cn)?|eu))|-ecr(?<dualFips>-fips)?\.(?<dualRegion>[a-z0-9-]+)\.on\.(?<dualSuffix>aws|amazonwebservices\.com\.cn))$/;
+const hostPattern = new RegExp(
+  String.raw`^\d{12}\.dkr(?:\.ecr(?<fips>-fips)?\.(?<region>${regionGrammar})\.(?<suffix>amazonaws\.(?:com(?:\.cn)?|eu))|-ecr(?<dualFips>-fips)?\.(?<dualRegion>${regionGrammar})\.on\.(?<dualSuffix>aws|amazonwebservices\.com\.cn))$`,
+);
 
 export function createEcrExchange(): CloudExchange {
   const findIdentity = createAwsIdentity();
@@ -61,9 +64,11 @@ function findApi(registry: URL, env: SignIn['env']): EcrApi | undefined {
   return { region: at, origin: `https://${fips === undefined ? 'api.ecr' : 'ecr-fips'}.${at}.${domain}` };
 }
 
+const regionPattern = new RegExp(`^${regionGrammar}$`);
+
 function findRegion(env: SignIn['env']): string | undefined {
   const region = readVariable({ env }, 'AWS_REGION') ?? readVariable({ env }, 'AWS_DEFAULT_REGION');
-  return region !== undefined && /^[a-z0-9-]+$/.test(region) ? region : undefined;
+  return region !== undefined && regionPattern.test(region) ? region : undefined;
 }
 
 const earlyMs = 5 * 60_000;
