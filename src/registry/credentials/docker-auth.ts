@@ -9,6 +9,8 @@ import { listLookupKeys, normalizeKey } from './lookup-keys.ts';
 export interface DockerAuth {
   /** Names the text in messages: `credentials file "/home/ann/.docker/config.json"` */
   readonly origin: string;
+  /** The file that it is the content of; undefined for another text. */
+  readonly file?: string | undefined;
   /** By normalised key; entries that hold nothing are left out. */
   readonly auths: ReadonlyMap<string, unknown>;
   /** Names of credential helpers, by normalised key. */
@@ -16,6 +18,9 @@ export interface DockerAuth {
   /** Name of the helper for every other host; undefined where there is none. */
   readonly credsStore: unknown;
 }
+
+/** What a text is called, and the file that it is in, if any. */
+export type AuthText = Pick<DockerAuth, 'origin' | 'file'>;
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -31,32 +36,33 @@ const secretFields = ['auth', 'password', 'identitytoken', 'registrytoken'];
  * The content of a text; throws ConfigInvalid where it is no such JSON, without showing any of it. With `legacy`, an
  * object without `auths` is taken for the entries themselves (Kubernetes' `.dockercfg`).
  */
-export function parseDockerAuth(bytes: Uint8Array, about: { origin: string; legacy?: boolean }): DockerAuth {
+export function parseDockerAuth(bytes: Uint8Array, about: AuthText & { legacy?: boolean }): DockerAuth {
   const { origin, legacy = false } = about;
-  if (bytes.length > maxAuthBytes) throw tooLarge(origin);
+  if (bytes.length > maxAuthBytes) throw tooLarge(about);
   const root = parseJsonObject(Buffer.from(decode(bytes)));
-  if (root === undefined) throw invalid(`read ${origin}`, 'it is no JSON object in UTF-8, one with "auths" was wanted');
+  if (root === undefined) throw invalid(about, 'it is no JSON object in UTF-8, one with "auths" was wanted');
   const isBare = legacy && !Object.hasOwn(root, 'auths');
-  const entries = isBare ? root : readMember(root, { name: 'auths', origin });
+  const entries = isBare ? root : readMember(root, 'auths', about);
   return {
     origin,
+    ...(about.file !== undefined && { file: about.file }),
     auths: indexEntries(Object.entries(entries).filter(([, entry]) => !isBlank(entry))),
-    credHelpers: indexEntries(Object.entries(readMember(root, { name: 'credHelpers', origin }))),
+    credHelpers: indexEntries(Object.entries(readMember(root, 'credHelpers', about))),
     credsStore: root.credsStore === null || root.credsStore === '' ? undefined : root.credsStore,
   };
 }
 
 /** What the entries say for the repository, the most specific one that says anything; throws ConfigInvalid where that is malformed. */
-export function findAuth({ auths, origin }: DockerAuth, repository: ImageRepository): Credential | undefined {
+export function findAuth({ auths, origin, file }: DockerAuth, repository: ImageRepository): Credential | undefined {
   const key = listLookupKeys(repository).find((candidate) => auths.has(candidate));
   if (key === undefined) return undefined;
   // Named by what was looked for: a key of the file may be an address with a password in it.
-  return readEntry(auths.get(key), (found) => invalid(`use the entry for "${key}" in ${origin}`, found));
+  return readEntry(auths.get(key), (found) => invalid({ origin, file, task: `use the entry for "${key}" in` }, found));
 }
 
 /** The error for a text above `maxAuthBytes`. */
-export function tooLarge(origin: string): TallymanError {
-  return invalid(`read ${origin}`, `it is larger than ${maxAuthBytes / 1024} KiB, no more was wanted`);
+export function tooLarge(text: AuthText): TallymanError {
+  return invalid(text, `it is larger than ${maxAuthBytes / 1024} KiB, no more was wanted`);
 }
 
 /** Docker: `registrytoken` is sent as it is, `identitytoken` replaces the password, `auth` wins over `username` and `password`. */
@@ -93,9 +99,9 @@ function readUser({ username, password }: JsonObject): { username: string; passw
   return isText(username) ? { username, password: isText(password) ? password : '' } : undefined;
 }
 
-function readMember(root: JsonObject, { name, origin }: { name: string; origin: string }): JsonObject {
+function readMember(root: JsonObject, name: string, text: AuthText): JsonObject {
   const member = (Object.hasOwn(root, name) ? root[name] : undefined) ?? {};
-  if (!isObject(member)) throw invalid(`read ${origin}`, `its "${name}" is no JSON object, one was wanted`);
+  if (!isObject(member)) throw invalid(text, `its "${name}" is no JSON object, one was wanted`);
   return member;
 }
 
@@ -127,6 +133,7 @@ function withoutEndNuls(text: string): string {
   return text.slice(0, end);
 }
 
-function invalid(task: string, found: string): TallymanError {
-  return new TallymanError('ConfigInvalid', `Cannot ${task}: ${found}`, { remedy });
+function invalid({ origin, file, task = 'read' }: AuthText & { task?: string }, found: string): TallymanError {
+  const place = file === undefined ? undefined : { file };
+  return new TallymanError('ConfigInvalid', `Cannot ${task} ${origin}: ${found}`, { remedy, place });
 }

@@ -1,12 +1,18 @@
 /** Credentials in Kubernetes' pull secrets. */
 import type { PullSecrets } from '../../pipeline/ports.ts';
+import type { HostSettings } from '../host.ts';
 import type { CredentialSource } from './credential.ts';
 import { type DockerAuth, findAuth, parseDockerAuth } from './docker-auth.ts';
+import { createEndpointSource } from './endpoint-source.ts';
 
 /** Looks the image up in each secret, the first that has it counts; throws ConfigInvalid where one before is malformed. */
-export function createPullSecretsSource(secrets: PullSecrets): CredentialSource {
+export function createPullSecretsSource(
+  secrets: PullSecrets,
+  /** The settings of a host of image references: where they name an endpoint, the secrets are asked for its host. */
+  hosts: (host: string) => HostSettings,
+): CredentialSource {
   let held = new Map<string, DockerAuth>();
-  return {
+  return createEndpointSource(hosts, {
     async find(repository, { signal }) {
       const texts = await secrets.listPullSecrets({ signal });
       // What is no longer listed is dropped.
@@ -21,5 +27,5 @@ export function createPullSecretsSource(secrets: PullSecrets): CredentialSource 
       return undefined;
     },
     forget: () => {},
-  };
+  });
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { TallymanError } from '../../../src/error/tallyman-error.ts';
 import { createDockerConfigSource } from '../../../src/registry/credentials/docker-config.ts';
+import { openDockerConfigFile } from '../../../src/registry/credentials/docker-config-file.ts';
 import { entry, modern, noHelper, type Options, prepare, signal } from './open-docker-config.ts';
 
 describe('a file that changes', () => {
@@ -45,6 +46,27 @@ describe('a file that changes', () => {
   });
 });
 
+describe('a file that many ask at the same time', () => {
+  it('is the same for all', async (context) => {
+    const { write } = prepare(context, {});
+    const path = write('config.json', modern({ 'a.io': entry('one') }));
+    const file = openDockerConfigFile(path, { isNamed: true });
+    const found = await Promise.all(Array.from({ length: 20 }, () => file.read()));
+    assert.equal(new Set(found).size, 1);
+    assert.equal(await file.read(), found[0]);
+  });
+
+  it('has one fault for all', async (context) => {
+    const { write } = prepare(context, {});
+    const path = write('config.json', '{');
+    const file = openDockerConfigFile(path, { isNamed: true });
+    const fault = { code: 'ConfigInvalid', place: { file: path } };
+    await Promise.all(Array.from({ length: 5 }, () => assert.rejects(file.read(), fault)));
+    write('config.json', modern({}));
+    assert.ok(await file.read());
+  });
+});
+
 describe('a place that cannot be used', () => {
   const isFault =
     (found: RegExp) =>
@@ -77,6 +99,11 @@ describe('a place that cannot be used', () => {
   ];
   for (const [name, options, found] of rows)
     it(name, (context) => assert.rejects(prepare(context, options).find('a.io/x'), isFault(found)));
+
+  it('is told as the place of the fault', async (context) => {
+    const { find, folder } = prepare(context, { files: { 'home/.docker/config.json': modern({ 'a.io': 5 }) } });
+    await assert.rejects(find('a.io/x'), { place: { file: join(folder, 'home/.docker/config.json') } });
+  });
 
   it('a file larger than a megabyte is not read', async (context) => {
     const { find, write } = prepare(context, {});
