@@ -77,7 +77,7 @@ export interface Receiving {
 export async function receive(receiving: Receiving, { signal }: { signal: AbortSignal }): Promise<void> {
   const { gitDir, store, transport, server, request, ref } = receiving;
   const answer = await fetchPack({ transport, server }, request, { signal });
-  const indexed = await indexPack(answer.pack, { signal });
+  const indexed = await indexPack(answer.pack, { signal, findBase: store.findBase });
   const partial = answer.filtered;
   await removeTemporary(gitDir);
   if (partial && !isPartial(gitDir)) {

@@ -11,7 +11,7 @@ export type ObjectFilter = 'blob:none' | 'tree:0';
 export interface FetchRequest {
   /** Ids of the objects to be there afterwards, with all that they need. */
   readonly wants: readonly string[];
-  /** Commits that are here with all that they need. */
+  /** Commits that are here with all that they need. With any, the pack is thin: its deltas may build on what is here. */
   readonly haves: readonly string[];
   /** Commits that are here without their parents. */
   readonly shallow: readonly string[];
@@ -74,7 +74,10 @@ function isFilterRefusal(error: unknown): boolean {
   );
 }
 
-/** One command with its arguments. */
+/**
+ * One command with its arguments. `thin-pack` is what makes git look at the files of `haves` at all where the depth cuts
+ * them off the wanted commit; else all of them come again. Source: `--objects-edge-aggressive` in its pack-objects.c.
+ */
 function formatVersion2(server: Advertisement, request: FetchRequest): Buffer {
   const withFormat = [...server.capabilities].some((capability) => capability.startsWith('object-format='));
   return Buffer.concat([
@@ -82,7 +85,9 @@ function formatVersion2(server: Advertisement, request: FetchRequest): Buffer {
     encodePacket(`agent=${agent}\n`),
     ...(withFormat ? [encodePacket('object-format=sha1\n')] : []),
     delimPacket,
-    ...['ofs-delta\n', 'no-progress\n'].map(encodePacket),
+    ...['ofs-delta', 'no-progress', ...(request.haves.length > 0 ? ['thin-pack'] : [])].map((word) =>
+      encodePacket(`${word}\n`),
+    ),
     ...request.wants.map((oid) => encodePacket(`want ${oid}\n`)),
     ...formatLimits(server, request),
     ...request.haves.map((oid) => encodePacket(`have ${oid}\n`)),
@@ -92,12 +97,15 @@ function formatVersion2(server: Advertisement, request: FetchRequest): Buffer {
 }
 
 /** What the first `want` asks for, where the server has it. Azure DevOps answers only those that know `multi_ack`. */
-const wantedCapabilities = ['multi_ack', 'side-band-64k', 'ofs-delta', 'no-progress', 'shallow', 'filter'];
+const wantedCapabilities = ['multi_ack', 'thin-pack', 'side-band-64k', 'ofs-delta', 'no-progress', 'shallow', 'filter'];
 
 /** Wants and haves at once, as the server asks for nothing in between: it takes `done` for the end of the talk. */
 function formatVersion0(server: Advertisement, request: FetchRequest): Buffer {
   const words = wantedCapabilities.filter(
-    (word) => server.capabilities.has(word) && (word !== 'filter' || request.filter !== undefined),
+    (word) =>
+      server.capabilities.has(word) &&
+      (word !== 'filter' || request.filter !== undefined) &&
+      (word !== 'thin-pack' || request.haves.length > 0),
   );
   if ([...server.capabilities].some((word) => word.startsWith('agent='))) words.push(`agent=${agent}`);
   const wants = request.wants.map((oid, index) =>

@@ -3,12 +3,14 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { findCode, missingObject } from './errors.ts';
-import { type Found, maxMetadataBytes, parseLoose } from './object.ts';
+import { type Found, type GitObject, maxMetadataBytes, parseLoose } from './object.ts';
 import { openPack, type PackReader } from './pack-reader.ts';
 
 export interface ObjectStore {
   /** The object, or undefined where the store has none of that id. Throws `RepoInvalid` on damage. */
   find(oid: string, maxBytes: number): Found | undefined;
+  /** The object as a base of deltas; undefined where it is not there or too large for that. */
+  findBase(oid: string): GitObject | undefined;
   /** Whether the store has the object, without reading it. */
   has(oid: string): boolean;
   /** Each blob by id, in one pass over the packs; blobs above `maxBytes` are left out. Throws `RepoInvalid` where one is missing. */
@@ -39,7 +41,7 @@ const maxLooseFileBytes = 256 * 1024 * 1024;
 export function createObjectStore(objectsDir: string): ObjectStore {
   const folders = listObjectFolders(objectsDir, 0);
   const packs = new Map<string, PackReader>();
-  const findBase = (oid: string) => {
+  const findBase = (oid: string): GitObject | undefined => {
     const found = find(oid, maxMetadataBytes);
     return found && 'body' in found ? found : undefined;
   };
@@ -86,6 +88,7 @@ export function createObjectStore(objectsDir: string): ObjectStore {
   refresh();
   return {
     find,
+    findBase,
     has: (oid) =>
       locate(oid) !== undefined ||
       folders.some((folder) => existsSync(looseFile(folder, oid))) ||

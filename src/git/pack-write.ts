@@ -1,7 +1,7 @@
 /** Packs of new objects. Source: git's "gitformat-pack". */
 import { createHash } from 'node:crypto';
 import { crc32, deflateSync } from 'node:zlib';
-import type { NewObject, ObjectType } from './object.ts';
+import type { GitObject, NewObject, ObjectType } from './object.ts';
 import { formatPackIndex, type PackedEntry } from './pack-index.ts';
 
 const typeNumbers: Readonly<Record<ObjectType, number>> = { commit: 1, tree: 2, blob: 3, tag: 4 };
@@ -21,7 +21,7 @@ export function formatPack(objects: readonly NewObject[]): FormattedPack {
   const entries: PackedEntry[] = [];
   let offset = header.length;
   for (const object of objects) {
-    const entry = Buffer.concat([formatEntryHeader(object), deflateSync(object.body)]);
+    const entry = formatEntry(object);
     entries.push({ oid: object.oid, offset, crc32: crc32(entry) });
     parts.push(entry);
     offset += entry.length;
@@ -35,8 +35,13 @@ export function formatPack(objects: readonly NewObject[]): FormattedPack {
   };
 }
 
+/** The object as packs have it, whole. */
+export function formatEntry(object: GitObject): Buffer {
+  return Buffer.concat([formatEntryHeader(object), deflateSync(object.body)]);
+}
+
 /** Type in bits 4-6, size in 4 bits and then groups of 7, lowest first. */
-function formatEntryHeader({ type, body }: NewObject): Buffer {
+function formatEntryHeader({ type, body }: GitObject): Buffer {
   const bytes = [(typeNumbers[type] << 4) | (body.length & 15)];
   for (let rest = Math.floor(body.length / 16); rest > 0; rest = Math.floor(rest / 128)) {
     bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) | 0x80;

@@ -54,13 +54,13 @@ interface CommitFetching {
  * when the watched branch reaches it.
  */
 async function fetchCommit({ transport, refs, clone }: Remote, { id, tip, signal }: CommitFetching): Promise<Buffer> {
-  const { has, find } = clone.objects();
+  const { has, find, findBase } = clone.objects();
   if (has(id)) return readBody(find, id, 'commit');
   const haves = has(tip.commit) ? [tip.commit] : [];
   const server = await refs.server({ signal });
   const request = { wants: [id], haves, shallow: haves, depth: 1, filter: 'tree:0' } as const;
   const { pack } = await fetchPack({ transport, server }, request, { signal });
-  const found = (await indexPack(pack, { signal })).find(id);
+  const found = (await indexPack(pack, { signal, findBase })).find(id);
   if (found?.type === 'commit') return found.body;
   throw repoInvalid(
     `Cannot read commit "${id}" of Yaml repo "${transport.shownUrl}": the server gave ${found ? `a ${found.type}` : 'something else'}`,

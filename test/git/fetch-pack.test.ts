@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type FetchRequest, fetchPack, findAbilities } from '../../src/git/fetch-pack.ts';
@@ -7,7 +7,7 @@ import { createObject } from '../../src/git/object.ts';
 import { formatPack } from '../../src/git/pack-write.ts';
 import { encodePacket, flushPacket, packetText, parsePackets } from '../../src/git/pkt-line.ts';
 import type { GitTransport } from '../../src/git/transport.ts';
-import { commitFiles, runGit } from '../services/git-server.ts';
+import { commitFiles, manyFiles, runGit } from '../services/git-server.ts';
 import { failureOf, fsck, type Scene, withScene } from './remote-scene.ts';
 import { oidOf, signal } from './workshop.ts';
 
@@ -58,12 +58,12 @@ describe('download of a pack', () => {
     assert.deepEqual(done.answer, { pack, shallow: [tip], filtered: true });
     assert.deepEqual(done.lines.slice(0, 4), ['command=fetch', 'agent=tallyman/0.1', 'object-format=sha1', 'delim']);
     assert.deepEqual(done.lines.slice(4), [
-      ...['ofs-delta', 'no-progress', `want ${tip}`, `shallow ${old}`, 'deepen 3', 'filter blob:none'],
+      ...['ofs-delta', 'no-progress', 'thin-pack', `want ${tip}`, `shallow ${old}`, 'deepen 3', 'filter blob:none'],
       ...[`have ${old}`, 'done', 'flush'],
     ]);
     const bare = await exchange(answer, { version2: true, words: ['fetch'], request: everything });
     assert.deepEqual(bare.answer.filtered, false);
-    assert.deepEqual(bare.lines.slice(4), ['no-progress', `want ${tip}`, `have ${old}`, 'done', 'flush']);
+    assert.deepEqual(bare.lines.slice(4), ['no-progress', 'thin-pack', `want ${tip}`, `have ${old}`, 'done', 'flush']);
   });
 
   it('is asked for before version 2 in one round', async () => {
@@ -79,7 +79,7 @@ describe('download of a pack', () => {
     const done = await exchange(answer, { version2: false, words, request: everything });
     assert.deepEqual(done.answer, { pack, shallow: [tip], filtered: true });
     assert.deepEqual(done.lines, [
-      `want ${tip} multi_ack side-band-64k shallow filter agent=tallyman/0.1`,
+      `want ${tip} multi_ack thin-pack side-band-64k shallow filter agent=tallyman/0.1`,
       ...[`shallow ${old}`, 'deepen 3', 'filter blob:none', 'flush', `have ${old}`, 'done'],
     ]);
     const plain = await exchange(Buffer.concat([packet('NAK\n'), pack]), { version2: false, words: [] });
@@ -191,6 +191,38 @@ describe('download from a server', () => {
         assert.deepEqual([commits.length, complete], [2, true]);
         fsck(scene);
       }));
+  }
+
+  for (const version of [0, 2]) {
+    it(`brings what is new alone, in version ${version}`, () =>
+      withScene(async (scene) => {
+        if (version === 0)
+          scene.server.intercept = (request) => {
+            delete request.headers['git-protocol'];
+            return false;
+          };
+        commitFiles(scene.bare, { 'apps/0000/file-01.yaml': 'x' });
+        const repo = scene.open();
+        await repo.fetch({ signal });
+        const clone = join(scene.state, readdirSync(scene.state)[0] ?? '');
+        const known = new Set(readdirSync(join(clone, 'objects/pack')));
+        const text = manyFiles(1)['apps/0000/file-00.yaml'] ?? '';
+        const files = { 'apps/0000/file-00.yaml': text.replace('1.0.0', '1.0.1'), 'apps/0001/new.yaml': 'new' };
+        const tip = commitFiles(scene.bare, files);
+        const snapshot = await repo.fetch({ signal });
+        assert.deepEqual([snapshot.commit, snapshot.files.length], [tip, 201]);
+        const added = readdirSync(join(clone, 'objects/pack')).filter(
+          (name) => !known.has(name) && name.endsWith('.idx'),
+        );
+        const [index = ''] = added;
+        const lines = runGit(clone, ['show-index'], readFileSync(join(clone, 'objects/pack', index))).split('\n');
+        // Commit, three folders, two files, and what their deltas build on.
+        assert.ok(lines.length >= 6 && lines.length <= 12, `${lines.length} objects`);
+        const oid = oidOf(snapshot, 'apps/0000/file-00.yaml');
+        assert.match((await repo.readBlobs([oid], { signal })).get(oid)?.toString() ?? '', /1\.0\.1/);
+        assert.deepEqual(readFileSync(join(clone, 'shallow'), 'utf8').split('\n').length, 2);
+        fsck(scene);
+      }, manyFiles(200)));
   }
 
   it('is small for a branch that was rewritten on another past', () =>

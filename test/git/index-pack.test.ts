@@ -107,6 +107,19 @@ describe('index of a downloaded pack', () => {
     assert.equal(indexed.find('1'.repeat(40)), undefined);
   });
 
+  it('adds the bases that a thin pack builds on, where they are what they are called', async () => {
+    const base = createObject('blob', Buffer.from('a'));
+    const pack = formatPack([refDelta(base.oid, growing(1, 'b')), refDelta(oidOf('ab'), growing(2, 'c'))]);
+    const options = { signal, findBase: (oid: string) => (oid === base.oid ? base : undefined) };
+    const indexed = await indexPack(pack, options);
+    assert.equal(indexed.find(oidOf('abc'))?.body.toString(), 'abc');
+    const again = await indexPack(indexed.pack, { signal });
+    assert.deepEqual([again.count, again.index, again.checksum], [3, indexed.index, indexed.checksum]);
+    const other = { type: 'blob', body: Buffer.from('z') } as const;
+    const wrong = indexPack(pack, { signal, findBase: () => other });
+    await assert.rejects(wrong, { code: 'RepoInvalid', message: /content is another/ });
+  });
+
   it('holds an empty pack', async () => assert.equal((await indexPack(formatPack([]), { signal })).count, 0));
 
   const cut: Record<string, () => Buffer> = {
