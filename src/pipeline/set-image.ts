@@ -82,6 +82,7 @@ export async function setImage(
 
 function describeUnsettable(policy: Policy, { allowedRegistries }: PassContext): string | undefined {
   if (policy.suspend) return 'suspended';
+  if (policy.mode === 'pull-request') return 'it asks for pull requests, a pass opens those';
   return describeForbidden(policy, allowedRegistries)?.message;
 }
 

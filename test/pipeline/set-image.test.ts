@@ -56,6 +56,7 @@ describe('setImage', () => {
     'goes down where the policy allows it': { spec: 'select: {semver: "*", allowDowngrade: true}', current: '2.0.0', outcome: 'written', reason: /2\.0\.0 → 1\.1\.0/, now: '1.1.0' },
     'refuses an image without the platforms': { spec: `${anyVersion}, platforms: [linux/arm64]`, outcome: 'refused', reason: /^platform missing: linux\/arm64$/ },
     'refuses while suspended': { spec: `${anyVersion}, suspend: true`, outcome: 'refused', reason: /^suspended$/ },
+    'leaves pull requests to the passes': { spec: `${anyVersion}, write: {mode: pull-request}`, outcome: 'refused', reason: /pull requests/ },
     'follows a tag to its digest': { spec: 'select: {digest: main}', current: `main@${old}`, tag: 'main', outcome: 'written', reason: /main@/, now: `main@${fresh}` },
     'refuses another tag than the one that is followed': { spec: 'select: {digest: main}', current: `main@${old}`, tag: 'dev', outcome: 'refused', reason: /./ },
     'moves the digest of a tag that was pushed anew': { current: `1.1.0@${old}`, outcome: 'written', reason: /1\.1\.0@/, now: `1.1.0@${fresh}` },
