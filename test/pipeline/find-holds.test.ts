@@ -1,51 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { changeHold } from '../../src/pipeline/change-hold.ts';
 import { explainPolicy } from '../../src/pipeline/explain-policy.ts';
-import { openLookup, type PassContext, runPass } from '../../src/pipeline/run-pass.ts';
+import { openLookup, runPass } from '../../src/pipeline/run-pass.ts';
 import { fakeRegistry, listingOf, manifestWith } from './fake-registry.ts';
-import { type FakeYamlRepo, fakeYamlRepo, passOver, repoFiles } from './fake-yaml-repo.ts';
+import { fakeYamlRepo, passOver, repoFiles } from './fake-yaml-repo.ts';
+import { file, key, openScene } from './hold-scene.ts';
 
 const { signal } = new AbortController();
-const image = 'ghcr.io/acme/web';
-const file = (version: string) => `image: ${image}:${version}\n`;
-const key = 'shop/web';
-
-interface Scene {
-  readonly repo: FakeYamlRepo;
-  readonly context: PassContext;
-  /** Tags of the registry. */
-  readonly tags: string[];
-  /** The first place's version after a pass. */
-  pass(): Promise<string>;
-  /** Codes of the last pass's problems, and where. */
-  told: string[];
-  hold(verb: 'hold' | 'resume', reason?: string): Promise<string>;
-}
-
-function open(currents: readonly string[] = ['1.0.0'], spec = 'select: {semver: "*"}'): Scene {
-  const repo = fakeYamlRepo(repoFiles(spec, currents));
-  const tags = ['1.0.0', '1.1.0'];
-  const registry = fakeRegistry({ listTags: async () => listingOf(...tags) });
-  const context = passOver(repo, registry);
-  const scene: Scene = {
-    repo,
-    context,
-    tags,
-    told: [],
-    async pass() {
-      const { problems } = await runPass(context, { signal });
-      scene.told = problems.map(({ code, place }) => `${code} ${place?.file}:${place?.line}`);
-      return repo.read('web-0.yaml').trim().split(':')[2] ?? '';
-    },
-    hold: async (verb, reason = '') => (await changeHold(context, { verb, policy: key, reason }, { signal })).told,
-  };
-  return scene;
-}
 
 describe('a version that a person took away', () => {
   it('is not written again, and the place is told', async () => {
-    const scene = open();
+    const scene = openScene();
     assert.equal(await scene.pass(), '1.1.0');
     scene.repo.commit({ 'web-0.yaml': file('1.0.0') });
     for (let pass = 0; pass < 3; pass += 1) assert.equal(await scene.pass(), '1.0.0');
@@ -59,7 +24,7 @@ describe('a version that a person took away', () => {
   });
 
   it('lets none between pass either, but one above', async () => {
-    const scene = open();
+    const scene = openScene();
     await scene.pass();
     scene.repo.commit({ 'web-0.yaml': file('1.0.0') });
     scene.tags.push('1.0.5');
@@ -71,7 +36,7 @@ describe('a version that a person took away', () => {
   });
 
   it('stays away when the next is taken away too, at once or later', async () => {
-    const scene = open();
+    const scene = openScene();
     await scene.pass();
     scene.repo.commit({ 'web-0.yaml': file('1.0.0') });
     scene.tags.push('1.2.0');
@@ -82,7 +47,7 @@ describe('a version that a person took away', () => {
   });
 
   it('is free once a person wrote it again', async () => {
-    const scene = open(['1.0.0', '1.0.0']);
+    const scene = openScene(['1.0.0', '1.0.0']);
     await scene.pass();
     scene.repo.commit({ 'web-0.yaml': file('1.0.0'), 'web-1.yaml': file('1.0.0') });
     await scene.pass();
@@ -93,7 +58,7 @@ describe('a version that a person took away', () => {
   });
 
   it('is held for all places where one lost it', async () => {
-    const scene = open(['1.0.0', '1.0.0', '1.0.0']);
+    const scene = openScene(['1.0.0', '1.0.0', '1.0.0']);
     await scene.pass();
     scene.repo.commit({ 'web-1.yaml': file('1.0.0'), 'new.yaml': file('1.0.0') });
     assert.equal(await scene.pass(), '1.1.0');
@@ -102,7 +67,7 @@ describe('a version that a person took away', () => {
   });
 
   it('is taken away also from a place that had it only later', async () => {
-    const scene = open();
+    const scene = openScene();
     await scene.pass();
     scene.repo.commit({ 'late.yaml': file('1.1.0') });
     scene.repo.commit({ 'late.yaml': file('1.0.0') });
@@ -111,7 +76,7 @@ describe('a version that a person took away', () => {
   });
 
   it('is not taken away by a new place, one that is gone, or a person going up', async () => {
-    const scene = open(['1.0.0', '1.0.0']);
+    const scene = openScene(['1.0.0', '1.0.0']);
     await scene.pass();
     scene.repo.commit({ 'web-1.yaml': undefined, 'new.yaml': file('1.0.0') });
     await scene.pass();
@@ -163,13 +128,13 @@ describe('a version that a person took away', () => {
 
 describe('the past', () => {
   it('is not read where nothing is to be written', async () => {
-    const scene = open(['1.1.0']);
+    const scene = openScene(['1.1.0']);
     await scene.pass();
     assert.deepEqual(scene.repo.asked, []);
   });
 
   it('is read no further than our newest commit for the policy, and each commit once', async () => {
-    const scene = open();
+    const scene = openScene();
     for (let count = 0; count < 2000; count += 1) scene.repo.commit({ 'notes.txt': `${count}` });
     await scene.pass();
     scene.repo.commit({ 'web-0.yaml': file('1.0.0') });
@@ -188,7 +153,7 @@ describe('the past', () => {
   });
 
   it('is read to its end once for a policy that nobody wrote for', async () => {
-    const scene = open();
+    const scene = openScene();
     for (let count = 0; count < 300; count += 1) scene.repo.commit({ 'notes.txt': `${count}` });
     const { context } = scene;
     const lookup = openLookup(context, { signal });
@@ -200,65 +165,9 @@ describe('the past', () => {
   });
 });
 
-describe('changeHold', () => {
-  it('leaves a policy alone until it is resumed, each as one commit without changes', async () => {
-    const scene = open();
-    assert.match(await scene.hold('hold', 'until the\naudit is done'), /^shop\/web is held until/);
-    assert.match(
-      scene.repo.messages[0] ?? '',
-      /^Hold shop\/web\n\nuntil the audit is done\n\nTallyman-Hold: shop\/web until the audit is done\n$/,
-    );
-    assert.equal(await scene.pass(), '1.0.0');
-    assert.deepEqual(scene.told, ['ImageHeld policy.yaml:1']);
-    assert.match(
-      await scene.hold('hold'),
-      /^shop\/web is held since 2023-11-14: until the audit is done: nothing to do$/,
-    );
-    await scene.hold('resume');
-    assert.equal(scene.repo.messages.length, 3);
-    assert.equal(await scene.pass(), '1.1.0');
-    assert.match(await scene.hold('resume'), /^shop\/web is not held: nothing to do$/);
-    assert.equal(scene.repo.messages.length, 4);
-  });
-
-  it('lets a version that was taken away be written again, and be taken away again', async () => {
-    const scene = open();
-    await scene.pass();
-    scene.repo.commit({ 'web-0.yaml': file('1.0.0') });
-    await scene.hold('resume');
-    assert.match(scene.repo.messages[0] ?? '', /- 1\.1\.0 may be written again/);
-    assert.equal(await scene.pass(), '1.1.0');
-    scene.repo.commit({ 'web-0.yaml': file('1.0.0') });
-    assert.equal(await scene.pass(), '1.0.0');
-  });
-
-  it('notices what is taken away after a hold was ended', async () => {
-    const scene = open();
-    await scene.pass();
-    await scene.hold('hold');
-    await scene.hold('resume');
-    scene.repo.commit({ 'web-0.yaml': file('1.0.0') });
-    assert.equal(await scene.pass(), '1.0.0');
-  });
-
-  it('knows no other policy', async () => {
-    await assert.rejects(
-      changeHold(open().context, { verb: 'hold', policy: 'shop/none', reason: '' }, { signal }),
-      /Cannot hold policy "shop\/none": the Yaml repo has shop\/web/,
-    );
-  });
-
-  it('commits on top of what came meanwhile', async () => {
-    const repo = fakeYamlRepo(repoFiles('select: {semver: "*"}'), { races: 2 });
-    const context = passOver(repo, fakeRegistry());
-    const { commit } = await changeHold(context, { verb: 'hold', policy: key, reason: '' }, { signal });
-    assert.equal(commit, 'commit-4');
-  });
-});
-
 describe('explainPolicy', () => {
   it('shows what is held though nothing newer is there', async () => {
-    const scene = open();
+    const scene = openScene();
     await scene.pass();
     scene.repo.commit({ 'web-0.yaml': file('1.0.0') });
     scene.tags.splice(1, 1);
@@ -271,7 +180,7 @@ describe('explainPolicy', () => {
   });
 
   it('gives the reason at each tag and place', async () => {
-    const scene = open();
+    const scene = openScene();
     await scene.pass();
     scene.repo.commit({ 'web-0.yaml': file('1.0.0') });
     const { context } = scene;
