@@ -19,4 +19,3 @@ export const forgeSchema = z
   })
   .describe("Where pull requests are made; with no token, by the repository's own password, token or GitHub App.");
 
-export type ForgeConfig = z.infer<typeof forgeSchema>;

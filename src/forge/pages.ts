@@ -21,13 +21,8 @@ export async function listPages<Item>(
   return items;
 }
 
-/**
- * The target of the link with `rel="next"`; undefined where there is none.
- *
- * @example
- * findNextPage('<https://api.github.com/x?page=1>; rel="prev", <https://api.github.com/x?page=3>; rel="next"') // 'https://api.github.com/x?page=3'
- */
-export function findNextPage(header: string): string | undefined {
+/** The target of the link with `rel="next"`; undefined where there is none. Source: RFC 8288. */
+function findNextPage(header: string): string | undefined {
   for (const [, target, parameters = ''] of header.matchAll(/<([^<>]*)>([^<]*)/g))
     if (/;\s*rel="?next"?/i.test(parameters)) return target;
   return undefined;

@@ -6,7 +6,7 @@ import { parseParents } from './commit.ts';
  * What the commit's body says. Never throws: a field that is missing or makes no sense is empty or 0.
  *
  * @example
- * parseCommitInfo('1f…', Buffer.from('tree …\nauthor Ada <ada@example.com> 1700000000 +0100\ncommitter …\n\nFix\n')).message // 'Fix\n'
+ * parseCommitInfo('1f…', Buffer.from('tree …\nauthor Ada <ada@acme.test> 1700000000 +0100\ncommitter …\n\nFix\n')).message // 'Fix\n'
  */
 export function parseCommitInfo(id: string, body: Buffer): CommitInfo {
   const blank = body.indexOf('\n\n');
