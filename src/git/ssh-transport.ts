@@ -72,7 +72,7 @@ export function createSshTransport(options: SshTransportOptions): GitTransport {
   };
 }
 
-/** As Git quotes a path for the server's shell (`sq_quote_buf`): `it's` becomes `'it'\\''s'`. */
+/** As Git quotes a path for the server's shell (`sq_quote_buf`): `it's` becomes `'it'\''s'`. */
 function quoteForShell(text: string): string {
   return `'${text.replace(/['!]/g, (sign) => `'\\${sign}'`)}'`;
 }
