@@ -49,7 +49,7 @@ export function makeSshKey(
   { name = `id_${type}`, passphrase = '', pem = false }: { name?: string; passphrase?: string; pem?: boolean } = {},
 ): { file: string; publicKey: string } {
   const file = join(folder, name);
-  const size = type === 'rsa' ? ['-b', '2048'] : [];
+  const size = type === 'rsa' ? ['-b', '3072'] : [];
   execFileSync('ssh-keygen', [
     '-q',
     '-t',
