@@ -18,4 +18,3 @@ export const forgeSchema = z
     message: 'at most one of tokenFile and tokenEnv',
   })
   .describe("Where pull requests are made; with no token, by the repository's own password, token or GitHub App.");
-
