@@ -78,7 +78,12 @@ describe('a configuration that cannot be used', { concurrency: 3 }, () => {
       [['run', '--once'], /no Yaml repo is named, --repo URL-or-PATH or `repos` in the configuration was wanted/],
       [
         ['check', '--repo', 'git@git.example.com:acme/x.git'],
-        /Cannot use --repo: an address https:\/\/host\/path was wanted/,
+        /Cannot use an SSH address of a Yaml repo: no `ssh` is set for it, one was wanted \[ConfigInvalid\]/,
+      ],
+      [['check', '--repo', 'ssh://-oProxyCommand=x/y'], /Cannot use --repo: a host name or an IP address was wanted/],
+      [
+        ['check', '--repo', 'ftp://git.example.com/x'],
+        /Cannot use --repo: an address https:\/\/host\/path, ssh:\/\/user@host\/path or user@host:path was wanted/,
       ],
       [
         ['check', '--repo', 'https://git.example.com/x?token=1'],

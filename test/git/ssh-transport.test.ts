@@ -120,7 +120,7 @@ describe('Git over SSH', () => {
   );
 
   it('stops where the server is silent, drips or says too much', { timeout: 30_000 }, () =>
-    withSshScene(async ({ server, open }) => {
+    withSshScene(async ({ server, folder, open }) => {
       const repo = open({ timeoutMs: 1500 });
       await repo.fetch({ signal });
       server.stalled = true;
@@ -133,7 +133,7 @@ describe('Git over SSH', () => {
       const unborn = await failureOf(open({ timeoutMs: 300 }).fetch({ signal }));
       assert.equal(unborn.code, 'RepoUnavailable', unborn.message);
       server.stalled = false;
-      const huge = await failureOf(open({ maxAnswerBytes: 250, stateDir: '/nonexistent/x' }).fetch({ signal }));
+      const huge = await failureOf(open({ maxAnswerBytes: 250, stateDir: join(folder, 'other') }).fetch({ signal }));
       assert.match(huge.message, /more than 250 bytes/);
       assert.equal(huge.code, 'RepoInvalid');
     }),
