@@ -115,7 +115,7 @@ describe('one pass over a repo with every kind of bad input', () => {
       line: 1,
       column: 1,
       msg: /^Cannot list the tags of "localhost:\d+\/acme\/web": the registry answered 401 .*with the credentials configured/,
-      remedy: /Give credentials .* under `registries`/,
+      remedy: /Correct the credentials of user "tally" .*`registries`/,
     },
     {
       name: 'a repository that is not there',
