@@ -57,7 +57,8 @@ async function readChain(
     tip,
     ids: commits.map(({ id }) => id),
     marked: commits.flatMap(toMarked),
-    complete: complete || wanted === maxCommitsRead,
+    // Fewer without an end: the repository itself is shallow, and more are nowhere.
+    complete: complete || commits.length < wanted || wanted === maxCommitsRead,
   };
 }
 
@@ -79,7 +80,7 @@ async function joinChain(
   for (let count = 16; count <= maxJoined * growth; count *= growth) {
     const { commits, complete } = await repo.listCommits(tip, { count, signal });
     const found = findNew(commits, { tip, old });
-    if (found === undefined && complete) return undefined;
+    if (found === undefined && (complete || commits.length < count)) return undefined;
     if (found === undefined) continue;
     const marked = found.flatMap(toMarked);
     const descends = found.some(({ parents }) => parents.includes(known.tip));

@@ -114,6 +114,19 @@ describe('openChain', () => {
     });
   }
 
+  it('ends where a shallow repository has no more, though that is not the beginning', async () => {
+    const repo = history(...line(10));
+    const shallow: FakeHistory = {
+      ...repo,
+      listCommits: async (from, options) => ({ ...(await repo.listCommits(from, options)), complete: false }),
+    };
+    const chain = await open(shallow, 'c10');
+    assert.equal(chain.ids.length, 10);
+    assert.equal(chain.complete, true);
+    repo.commits = history('other | rewritten').commits;
+    assert.deepEqual((await open(shallow, 'other', chain)).ids, ['other']);
+  });
+
   it('reads anew where too much is new, and no more commits than its limit', async () => {
     const repo = history('c0');
     const known = await open(repo, 'c0');
