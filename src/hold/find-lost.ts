@@ -43,7 +43,7 @@ export function isLost({ update, having }: Suspect, past: readonly CurrentVersio
 function hasVersion(policy: Policy, current: CurrentVersion, update: UpdateMark): boolean {
   if (isSame(current, update)) return true;
   // Going back to what was there before is taking away, also where a downgrade had been written.
-  if (update.from !== undefined && isEqual(current, parseVersionText(update.from))) return false;
+  if (update.from !== undefined && isEqualVersion(current, parseVersionText(update.from))) return false;
   const { tag } = parseVersionText(update.to);
   if (policy.select.kind === 'digest' || tag === undefined || current.tag === undefined) return false;
   const { order, read } = createTagReader(policy);
@@ -57,10 +57,11 @@ function isSame(current: CurrentVersion, { from, to }: UpdateMark): boolean {
   const before = from === undefined ? undefined : parseVersionText(from);
   const onlyPinned = before?.digest === undefined && before?.tag === written.tag && written.digest !== undefined;
   if (onlyPinned && current.digest === undefined) return false;
-  return isEqual(current, written);
+  return isEqualVersion(current, written);
 }
 
-function isEqual(a: CurrentVersion, b: CurrentVersion): boolean {
+/** Whether both are the same version: by digest where both have one, else by tag. */
+export function isEqualVersion(a: CurrentVersion, b: CurrentVersion): boolean {
   if (a.digest !== undefined && b.digest !== undefined) return a.digest === b.digest;
   return a.tag !== undefined && a.tag === b.tag;
 }

@@ -52,7 +52,10 @@ export function describeAsked({ sinceMs, reason }: AskedHold): string {
   return reason === '' ? since : `${since}: ${reason}`;
 }
 
-/** A digest has no order, and neither has a tag that is no version: only those very versions are held then. */
+/**
+ * A digest has no order, and neither has a tag that is no version: only those very versions are held then. So is one that
+ * the policy does not admit any more, as when somebody went back and narrowed the range: what it admits now may go on.
+ */
 function isAbove(
   policy: Policy,
   tag: string,
@@ -62,7 +65,8 @@ function isAbove(
   if (policy.select.kind === 'digest' || held === undefined || held === tag) return true;
   const { order, read } = createTagReader(policy);
   const [next, floor] = [read(tag, facts?.get(tag)), read(held, facts?.get(held))];
-  return next === undefined || floor === undefined || order.compare(next, floor) > 0;
+  if (next === undefined || floor === undefined || order.reject(floor) !== undefined) return true;
+  return order.compare(next, floor) > 0;
 }
 
 function toHeld(selection: Selection, reason: string): Selection {

@@ -34,9 +34,13 @@ export interface PolicyRecord {
 /**
  * What the commits, newest first, say of the policy. Our newest commit for it is as far as one has to look: it carries what
  * was held before. A hold that a person asked for needs no further look either; after `resume`, what was lost earlier counts
- * no more. Where `settled` is false, older commits may say more.
+ * no more. Versions of another image, which the policy had before, say nothing. Where `settled` is false, older commits may
+ * say more.
  */
-export function readPolicyRecord(policy: string, commits: Iterable<MarkedCommit>): PolicyRecord {
+export function readPolicyRecord(
+  { key: policy, image }: { readonly key: string; readonly image: string },
+  commits: Iterable<MarkedCommit>,
+): PolicyRecord {
   let resumed: string | undefined;
   for (const { id, whenMs, marks } of commits) {
     if (marks.resumes.includes(policy)) resumed ??= id;
@@ -45,7 +49,7 @@ export function readPolicyRecord(policy: string, commits: Iterable<MarkedCommit>
       const { reason } = asked;
       return { ...unknown, asked: { commit: id, sinceMs: whenMs, reason }, settled: true };
     }
-    const written = marks.updates.filter((update) => update.policy === policy);
+    const written = marks.updates.filter((update) => update.policy === policy && update.image === image);
     if (written.length === 0) continue;
     const held = marks.held.filter((mark) => mark.policy === policy).map(({ version }) => version);
     const carried = resumed === undefined ? held : [];

@@ -1,11 +1,11 @@
 /** Asks the Yaml repo's past whether a person took away what was written, or asked to leave a policy alone. */
 import { groupBy } from '../collection/group-by.ts';
-import { isLost, listSuspects, type Suspect } from '../hold/find-lost.ts';
+import { isEqualVersion, isLost, listSuspects, parseVersionText, type Suspect } from '../hold/find-lost.ts';
 import { type HeldVersion, type Hold, maxHeldVersions } from '../hold/hold.ts';
 import { type PolicyRecord, readPolicyRecord } from '../hold/policy-record.ts';
 import { readPastVersions } from '../hold/read-past-versions.ts';
 import type { Policy } from '../policy/policy.ts';
-import type { Target } from '../target/target.ts';
+import { readCurrent, type Target } from '../target/target.ts';
 import { type CommitChain, extendChain, openChain } from './commit-chain.ts';
 import { mapConcurrent } from './map-concurrent.ts';
 import type { RepoHistory, YamlRepo } from './ports.ts';
@@ -47,7 +47,7 @@ export function createHoldMemory(): HoldMemory {
       for (const { key } of open) {
         const record = read.records.get(key);
         const suspects = (lost.get(key) ?? []).map(({ suspect }) => suspect);
-        answers.set(key, record && toHold(key, record, suspects));
+        answers.set(key, record && toHold(key, dropReturned(record, byPolicy.get(key) ?? []), suspects));
       }
       return new Map(policies.flatMap(({ key }) => toEntry(key, answers.get(key))));
     },
@@ -67,8 +67,8 @@ async function readRecords(
   const records = new Map<string, PolicyRecord>();
   let reached = chain;
   for (;;) {
-    for (const { key } of policies) {
-      if (records.get(key)?.settled !== true) records.set(key, readPolicyRecord(key, reached.marked));
+    for (const policy of policies) {
+      if (records.get(policy.key)?.settled !== true) records.set(policy.key, readPolicyRecord(policy, reached.marked));
     }
     if (reached.complete || [...records.values()].every(({ settled }) => settled)) return { chain: reached, records };
     reached = await extendChain(repo, reached, options);
@@ -108,6 +108,15 @@ async function findLost(doubts: readonly Doubt[], past: Past): Promise<ReadonlyS
 
 function hadMore({ policy, suspect, present }: Doubt, bytes: Uint8Array): boolean {
   return isLost(suspect, readPastVersions(bytes, { policy, file: suspect.file, present }));
+}
+
+/** A version that stands somewhere again was put there by a person: it is not held any more. */
+function dropReturned(record: PolicyRecord, targets: readonly Target[]): PolicyRecord {
+  const present = targets.map(readCurrent);
+  const carried = record.carried.filter(
+    (version) => !present.some((current) => isEqualVersion(current, parseVersionText(version))),
+  );
+  return { ...record, carried };
 }
 
 function toHold(key: string, { asked, carried, since }: PolicyRecord, lost: readonly Suspect[]): Hold | undefined {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { holdBack } from '../../src/hold/hold.ts';
 import type { Policy } from '../../src/policy/policy.ts';
-import { testPolicy, testSelection } from '../make-policy.ts';
+import { semverRule, testPolicy, testSelection } from '../make-policy.ts';
 
 const digest = `sha256:${'aa'.repeat(32)}`;
 
@@ -23,6 +23,12 @@ describe('holdBack', () => {
       policy: { select: { kind: 'numerical', order: 'desc' } },
       tag: '9',
       held: ['10'],
+      kept: true,
+    },
+    'takes a version that the range leaves out now for no floor': {
+      policy: { select: semverRule('>=1.0.0 <2.0.0') },
+      tag: '1.9.1',
+      held: ['2.0.0'],
       kept: true,
     },
     'knows no order of digests': {

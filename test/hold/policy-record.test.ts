@@ -4,6 +4,7 @@ import type { CommitMarks } from '../../src/hold/marks.ts';
 import { type MarkedCommit, readPolicyRecord } from '../../src/hold/policy-record.ts';
 
 const key = 'shop/web';
+const web = { key, image: 'ghcr.io/acme/web' };
 const wrote = (to: string, held: readonly string[] = [], policy = key): Partial<CommitMarks> => ({
   updates: [{ policy, image: 'ghcr.io/acme/web', from: '1.0.0', to }],
   held: held.map((version) => ({ policy, version })),
@@ -37,6 +38,10 @@ describe('readPolicyRecord', () => {
       commits(wrote('2.0.0', ['1.9.0'], 'shop/api'), hold('', 'shop/db'), wrote('1.1.0')),
       { written: ['1.1.0'], since: 'c1', settled: true },
     ],
+    'nothing of an image that the policy had before': [
+      commits({ updates: [{ policy: key, image: 'ghcr.io/acme/old', from: '8.0.0', to: '9.0.0' }] }, wrote('1.1.0')),
+      { written: ['1.1.0'], since: 'c1', settled: true },
+    ],
     'a hold, without looking further': [commits(hold('audit'), wrote('1.1.0')), { asked: 'c2 audit', settled: true }],
     'the newest of two holds': [commits(hold('b'), hold('a')), { asked: 'c2 b', settled: true }],
     'a hold that was ended, with what counts from its end on': [
@@ -56,7 +61,7 @@ describe('readPolicyRecord', () => {
   };
   for (const [name, [chain, expected]] of Object.entries(rows)) {
     it(name, () => {
-      const { asked, written, ...rest } = readPolicyRecord(key, chain);
+      const { asked, written, ...rest } = readPolicyRecord(web, chain);
       const found = {
         ...rest,
         asked: asked && `${asked.commit} ${asked.reason}`.trim(),
