@@ -194,6 +194,24 @@ function openForge(
   return createForge({ place, credential: read, ca: tls?.().ca, proxy, now: Date.now, random, sleep });
 }
 
+async function startServer(
+  { listen, webhooks }: NonNullable<Config['server']>,
+  { onHint, isReady, log }: ServerNeeds & { log: Log },
+): ReturnType<typeof createServer> {
+  const hooks = webhooks.map(({ name, format, host, secretFile, secretEnv }) => {
+    const secret = {
+      username: `webhook ${name}`,
+      ...(secretFile !== undefined && { passwordFile: secretFile }),
+      ...(secretEnv !== undefined && { passwordEnv: secretEnv }),
+    };
+    const readHookSecret = () => readSecret(secret, process.env).password;
+    return createHook({ name, format, host, readSecret: readHookSecret, onHint, log, nowMs: systemClock.nowMs });
+  });
+  const server = await createServer({ listen, hooks, isReady, log });
+  log.info({ url: server.url, webhooks: webhooks.map(({ name }) => name) }, 'listening');
+  return server;
+}
+
 function planTransport(repo: RepoConfig, { timeoutSeconds }: Config): TransportSettings {
   const { ssh, caFile, clientCertificate } = repo;
   const readPem = createCertificateReader();
@@ -230,24 +248,6 @@ function planCredential(
     nowMs: systemClock.nowMs,
   });
   return { credential: app.read, refuseCredential: app.refuse };
-}
-
-async function startServer(
-  { listen, webhooks }: NonNullable<Config['server']>,
-  { onHint, isReady, log }: ServerNeeds & { log: Log },
-): ReturnType<typeof createServer> {
-  const hooks = webhooks.map(({ name, format, host, secretFile, secretEnv }) => {
-    const secret = {
-      username: `webhook ${name}`,
-      ...(secretFile !== undefined && { passwordFile: secretFile }),
-      ...(secretEnv !== undefined && { passwordEnv: secretEnv }),
-    };
-    const readHookSecret = () => readSecret(secret, process.env).password;
-    return createHook({ name, format, host, readSecret: readHookSecret, onHint, log, nowMs: systemClock.nowMs });
-  });
-  const server = await createServer({ listen, hooks, isReady, log });
-  log.info({ url: server.url, webhooks: webhooks.map(({ name }) => name) }, 'listening');
-  return server;
 }
 
 const systemClock: Clock = {
