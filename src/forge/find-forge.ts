@@ -71,5 +71,14 @@ function splitPath(pathname: string): string[] {
   return pathname
     .split('/')
     .filter((part) => part !== '')
-    .map(decodeURIComponent);
+    .map(decodePart);
+}
+
+/** What is no escaped UTF-8 stands for itself. */
+function decodePart(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
