@@ -55,3 +55,8 @@ export function formatProblem(problem: Problem): string {
     : problem.policy;
   return `${where === undefined ? '' : `${printable(where)}: `}${problem.message} [${problem.code}] ${problem.remedy}`;
 }
+
+/** Each problem once, in the order of their first. */
+export function dedupeProblems(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
+}

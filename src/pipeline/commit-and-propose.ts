@@ -1,5 +1,5 @@
 /** One pass in both modes: commits on the watched branch, then pull requests into it. */
-import { type Problem, toProblem } from '../error/problem.ts';
+import { dedupeProblems, toProblem } from '../error/problem.ts';
 import { type ProposingContext, proposeChanges } from './propose-changes.ts';
 import type { Proposal } from './propose-step.ts';
 import { type PassReport, runPass } from './run-pass.ts';
@@ -18,14 +18,10 @@ export async function commitAndPropose(
   try {
     const { policies } = await context.memory.read(context.repo, report.snapshot, options);
     const { proposals, problems } = await proposeChanges(context, policies, options);
-    return { ...report, proposals, problems: merge(report.problems, problems) };
+    // Both modes tell what is wrong with files.
+    return { ...report, proposals, problems: dedupeProblems([...report.problems, ...problems]) };
   } catch (error) {
     options.signal.throwIfAborted();
-    return { ...report, proposals: [], problems: merge(report.problems, [toProblem(error)]) };
+    return { ...report, proposals: [], problems: dedupeProblems([...report.problems, toProblem(error)]) };
   }
-}
-
-/** Both modes tell what is wrong with files. */
-function merge(...lists: readonly (readonly Problem[])[]): readonly Problem[] {
-  return [...new Map(lists.flat().map((problem) => [JSON.stringify(problem), problem])).values()];
 }

@@ -1,5 +1,5 @@
 /** Pull-request mode: each group of policies gets a branch and a pull request, which later passes keep in step. */
-import { createProblem, isError, type Problem, toProblem } from '../error/problem.ts';
+import { createProblem, dedupeProblems, isError, type Problem, toProblem } from '../error/problem.ts';
 import type { Policy } from '../policy/policy.ts';
 import { formatBranchPrefix, nameBranch } from '../propose/branch-name.ts';
 import { type ClosedVersion, holdClosed } from '../propose/hold-closed.ts';
@@ -66,7 +66,7 @@ export async function proposeChanges(
   const plans = await planGroups(context, { lookup, groups, closed }, options);
   const wanted = plans.flatMap(({ wanted }) => wanted ?? []);
   const held = new Set(plans.filter(({ isHeld }) => isHeld).map(({ branch }) => branch));
-  const problems = dedupe([...whole.problems, ...plans.flatMap((plan) => plan.problems)]);
+  const problems = dedupeProblems([...whole.problems, ...plans.flatMap((plan) => plan.problems)]);
   const isDoubtful = findDoubts(problems);
   const steps = planProposals({ wanted, branches, pullRequests, held, isDoubtful });
   const done = await takeSteps({ ...context, proposing }, { steps, plans }, options);
@@ -204,8 +204,4 @@ function describeHomeless(policies: readonly Policy[]): Problem {
   return createProblem('ConfigInvalid', message, {
     remedy: 'Set `branch` and `forge` of the Yaml repo under `repos` in the configuration.',
   });
-}
-
-function dedupe(problems: readonly Problem[]): readonly Problem[] {
-  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
 }

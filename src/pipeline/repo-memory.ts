@@ -1,5 +1,5 @@
 /** What the Yaml repo's files hold, read once for each blob and remembered for as long as the blob is in the repo. */
-import { type Problem, toProblem } from '../error/problem.ts';
+import { dedupeProblems, type Problem, toProblem } from '../error/problem.ts';
 import { createGlob } from '../policy/glob.ts';
 import type { Policy } from '../policy/policy.ts';
 import { mayHoldPolicies, type PolicyPieces, readPolicyPieces, resolvePolicies } from '../policy/read-policies.ts';
@@ -52,7 +52,8 @@ export function createRepoMemory(paths: readonly string[]): RepoMemory {
       const broken = new Set(problems.flatMap((problem) => problem.policy ?? []));
       const matched = matchTargets(mergeSites(explicit.sites, found), policies, broken);
       const seen = [...found.values()].flatMap((file) => file.problems);
-      const all = dedupe([...problems, ...explicit.problems, ...seen, ...matched.problems]);
+      // A file that holds both policies and places tells its syntax errors twice.
+      const all = dedupeProblems([...problems, ...explicit.problems, ...seen, ...matched.problems]);
       const contents = { policies, targets: matched.targets, problems: all };
       last = { snapshot, contents };
       return contents;
@@ -143,9 +144,4 @@ async function readSites(
 
 function mayHoldTarget(facts: BlobFacts, wanted: ReadonlySet<string>): boolean {
   return facts.hasMarker || facts.imageNames.some((name) => wanted.has(name));
-}
-
-/** A file that holds both policies and places tells its syntax errors twice. */
-function dedupe(problems: readonly Problem[]): readonly Problem[] {
-  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
 }

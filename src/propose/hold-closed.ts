@@ -1,4 +1,5 @@
 /** A person wins: a pull request that was closed without a merge holds its versions. */
+import { parseVersionText } from '../hold/find-lost.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Selection } from '../select/selection.ts';
 import { createTagReader } from '../select/tag-reader.ts';
@@ -28,7 +29,7 @@ export function holdClosed(policy: Policy, selection: Selection, closed: readonl
 
 function isHeld(policy: Policy, { kind, tag, digest }: Selection, version: string): boolean {
   if (tag === undefined) return false;
-  const held = splitVersion(version);
+  const held = parseVersionText(version);
   const isSameDigest = digest !== undefined && digest === held.digest;
   // What is current may still get its digest written beside it.
   if (kind !== 'update') return isSameDigest && tag === held.tag;
@@ -38,10 +39,4 @@ function isHeld(policy: Policy, { kind, tag, digest }: Selection, version: strin
   const { order, read } = createTagReader(policy);
   const [next, floor] = [read(tag, undefined), read(held.tag, undefined)];
   return next !== undefined && floor !== undefined && order.compare(next, floor) < 0;
-}
-
-function splitVersion(text: string): { tag: string | undefined; digest: string | undefined } {
-  if (/^sha(?:256|384|512):/.test(text)) return { tag: undefined, digest: text };
-  const [tag, digest] = text.split('@', 2);
-  return { tag, digest };
 }
