@@ -24,6 +24,8 @@ export interface Topic {
 /** As it is asked, with what was expected of the repository until then. */
 export interface AskedTopic extends Topic {
   readonly expectations: number;
+  /** The higher, the later it is asked. */
+  readonly turn: number;
 }
 
 export interface KeptAnswers<Value> {
@@ -33,7 +35,7 @@ export interface KeptAnswers<Value> {
   makeDo(topic: Topic, waiting: TallymanError): Answer<Value>;
   /** The topic that serves all who ask about that name. */
   widen(topic: Topic): AskedTopic;
-  /** Keeps what a look at the registry gave; what is known now. */
+  /** Keeps what a look at the registry gave, unless one that began later has answered; what is known now. */
   learn(asked: AskedTopic, found: Answer<Value>): Answer<Value>;
   /** Has the registry asked at the next look, also where one is under way that may have come too early; how many topics that are. */
   expect(concerns: (repository: ImageRepository) => boolean): number;
@@ -53,6 +55,8 @@ interface Kept<Value> {
   /** The last answer that was none of a failure, and when it came. */
   readonly value: Value | undefined;
   readonly sinceMs: number;
+  /** Of the look that gave it. */
+  readonly turn: number;
   /** Whether that look asked for more: the registry may have told no more. */
   readonly full: boolean;
   /** What the last look failed with; counts where `state` has failures. */
@@ -67,6 +71,7 @@ const nothing = {
   state: neverLooked,
   value: undefined,
   sinceMs: 0,
+  turn: 0,
   full: false,
   error: undefined,
   usedMs: 0,
@@ -81,6 +86,7 @@ const maxTopics = 50_000;
 export function createKeptAnswers<Value>({ clock, isSame, ...intervals }: KeepOptions<Value>): KeptAnswers<Value> {
   /** The longest unused first. */
   const kept = new Map<string, Kept<Value>>();
+  let turns = 0;
   const find = ({ name, repository }: Topic): Kept<Value> => kept.get(name) ?? { ...nothing, repository };
   return {
     recall(topic) {
@@ -104,17 +110,27 @@ export function createKeptAnswers<Value>({ clock, isSame, ...intervals }: KeepOp
     },
     widen(topic) {
       const { moreWantedMs, expectations } = find(topic);
-      return { ...topic, more: topic.more || clock.nowMs() - moreWantedMs < forgetMs, expectations };
+      turns += 1;
+      return { ...topic, more: topic.more || clock.nowMs() - moreWantedMs < forgetMs, expectations, turn: turns };
     },
     learn(asked, found) {
       const known = find(asked);
+      if (known.turn > asked.turn) return toAnswer(known);
       const nowMs = clock.nowMs();
       const outcome = judge(known, found, isSame);
       const state = planNextLook(known.state, outcome, { ...intervals, nowMs, random: clock.random() });
       const next =
         'error' in found
           ? { ...known, state, error: found.error }
-          : { ...known, state, error: undefined, value: found.value, sinceMs: nowMs, full: asked.more };
+          : {
+              ...known,
+              state,
+              error: undefined,
+              value: found.value,
+              sinceMs: nowMs,
+              turn: asked.turn,
+              full: asked.more,
+            };
       kept.set(asked.name, known.expectations > asked.expectations ? makeDue(next) : next);
       return toAnswer(next);
     },

@@ -42,13 +42,15 @@ function open(options: Partial<LookOptions> = {}) {
       ...options,
     },
   );
-  const answer = async (value: string | Error) => {
-    const call = open.shift();
+  /** Of those open, in the order in which they began. */
+  const answerAt = async (index: number, value: string | Error) => {
+    const [call] = open.splice(index, 1);
     if (typeof value === 'string') call?.resolve(value);
     else call?.reject(value);
     await settle();
   };
-  return { looks, clock, end, asked, answer };
+  const answer = (value: string | Error) => answerAt(0, value);
+  return { looks, clock, end, asked, answer, answerAt };
 }
 
 const waiting = /^RegistryUnavailable Cannot look up image "web": it is still being looked at after 30 s/;
@@ -207,5 +209,52 @@ describe('createLooks where something new is expected', () => {
     await answer('1.0.0');
     await answer('1.1.0');
     assert.deepEqual([await early, await late].map(describeAnswer), ['1.0.0', '1.1.0']);
+  });
+
+  interface LateRow {
+    /** What the look that began first says last. */
+    readonly late: string | Error;
+    readonly firstMore?: boolean;
+  }
+  const lateRows: Record<string, LateRow> = {
+    'an older listing': { late: '1.0.0' },
+    'a failure': { late: unavailable },
+    'a listing with more in it': { late: '1.0.0', firstMore: true },
+  };
+  for (const [name, { late, firstMore = false }] of Object.entries(lateRows)) {
+    it(`keeps the newer answer where a look that began before ends later with ${name}`, async () => {
+      const { looks, asked, answerAt } = open();
+      const first = looks.look({ name: 'web', more: firstMore });
+      looks.expect(() => true);
+      const second = looks.look({ name: 'web' });
+      await answerAt(1, '1.1.0');
+      assert.equal(describeAnswer(await second), '1.1.0');
+      await answerAt(0, late);
+      assert.equal(describeAnswer(await first), '1.1.0');
+      assert.equal(describeAnswer(await looks.look({ name: 'web' })), '1.1.0');
+      assert.equal(asked.length, 2);
+    });
+  }
+
+  it('takes an answer of a look that began before where the later one failed', async () => {
+    const { looks, answerAt } = open();
+    const first = looks.look({ name: 'web' });
+    looks.expect(() => true);
+    const second = looks.look({ name: 'web' });
+    await answerAt(1, unavailable);
+    assert.equal(describeAnswer(await second), 'RegistryUnavailable Cannot reach it');
+    await answerAt(0, '1.0.0');
+    assert.equal(describeAnswer(await first), '1.0.0');
+  });
+
+  it('takes the answer of a look that began later, in whatever order they end', async () => {
+    const { looks, answerAt } = open();
+    const first = looks.look({ name: 'web' });
+    looks.expect(() => true);
+    const second = looks.look({ name: 'web' });
+    await answerAt(0, unavailable);
+    assert.equal(describeAnswer(await first), 'RegistryUnavailable Cannot reach it');
+    await answerAt(0, '1.1.0');
+    assert.equal(describeAnswer(await second), '1.1.0');
   });
 });
