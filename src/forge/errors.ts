@@ -1,4 +1,5 @@
 /** Every failure of a forge becomes a TallymanError here, in our own words. */
+import { findCode } from '../error/find-code.ts';
 import { printable } from '../error/printable.ts';
 import { TallymanError } from '../error/tallyman-error.ts';
 
@@ -56,11 +57,6 @@ export function fromForgeNetwork(cause: unknown, about: ForgeTask): TallymanErro
   const code = findCode(cause) ?? 'no reason given';
   const words = networkWords[code] ?? 'the connection failed';
   return forgeUnavailable(about, `"${about.host}" is not reached, ${words} (${code}), an answer was wanted`, cause);
-}
-
-function findCode(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  return 'code' in error && typeof error.code === 'string' ? error.code : findCode(error.cause);
 }
 
 /** What a forge says of an error, on one line and without the secrets; empty where it says nothing that can be read. */

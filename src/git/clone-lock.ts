@@ -4,7 +4,8 @@ import { mkdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findCode, repoUnavailable } from './errors.ts';
+import { findCode } from '../error/find-code.ts';
+import { repoUnavailable } from './errors.ts';
 import { readText } from './git-dir.ts';
 import { isAlive } from './lock-file.ts';
 

@@ -1,4 +1,5 @@
 /** Every failure of Git's side becomes a TallymanError here, in our own words. */
+import { findCode } from '../error/find-code.ts';
 import { TallymanError } from '../error/tallyman-error.ts';
 
 const maxQuotedChars = 300;
@@ -165,11 +166,4 @@ export function fromFileSystem(cause: unknown, object: string): TallymanError {
     remedy: 'Check free space, ownership and write permission of the repository and of the state folder.',
     cause,
   });
-}
-
-/** The error's code, or that of its cause. */
-export function findCode(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  if ('code' in error && typeof error.code === 'string') return error.code;
-  return findCode(error.cause);
 }

@@ -1,7 +1,8 @@
 /** Finds a local repository's own files, and refuses the kinds that cannot be used. Source: git's "gitrepository-layout". */
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { findCode, repoInvalid } from './errors.ts';
+import { findCode } from '../error/find-code.ts';
+import { repoInvalid } from './errors.ts';
 
 export interface GitDir {
   /** As given, for messages. */

@@ -1,7 +1,8 @@
 /** Signs in as an installation of a GitHub App. Source: GitHub's "Authenticating as a GitHub App installation". */
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import { findCode } from '../error/find-code.ts';
 import { TallymanError } from '../error/tallyman-error.ts';
-import { findCode, quoteServer, repoUnavailable } from './errors.ts';
+import { quoteServer, repoUnavailable } from './errors.ts';
 import { createHttpRoutes, type HttpRouteOptions } from './http-routes.ts';
 import type { Credential } from './http-transport.ts';
 import { agent } from './transport.ts';

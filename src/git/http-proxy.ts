@@ -4,8 +4,8 @@
  */
 import { Socket } from 'node:net';
 import { buildConnector, type Dispatcher } from 'undici';
+import { findCode } from '../error/find-code.ts';
 import { TallymanError } from '../error/tallyman-error.ts';
-import { findCode } from './errors.ts';
 
 /** A proxy with its sign-in, which goes to it alone. */
 export interface HttpProxy {

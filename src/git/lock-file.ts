@@ -15,8 +15,8 @@ import {
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { findCode } from '../error/find-code.ts';
 import { TallymanError } from '../error/tallyman-error.ts';
-import { findCode } from './errors.ts';
 
 export interface LockFile {
   /** Replaces the lock's content: what `file` will be. */

@@ -2,7 +2,8 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { findCode, missingObject } from './errors.ts';
+import { findCode } from '../error/find-code.ts';
+import { missingObject } from './errors.ts';
 import { type Found, type GitObject, maxMetadataBytes, parseLoose } from './object.ts';
 import { openPack, type PackReader } from './pack-reader.ts';
 
