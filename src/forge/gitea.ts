@@ -12,6 +12,7 @@ const pullSchema = z.object({
   html_url: z.string(),
   state: z.enum(['open', 'closed']),
   merged: z.boolean(),
+  merge_commit_sha: z.string().nullable(),
   title: z.string(),
   body: z.string(),
   head: branchSchema,
@@ -54,7 +55,7 @@ interface Listing {
   readonly signal: AbortSignal;
 }
 
-/** Neither can list those of one head branch, so the newest that are closed are looked through. */
+/** Neither can list those of one head branch, so the newest that are over are looked through. */
 async function listPulls(
   { http, project, host, limits }: AdapterTools,
   { question, pulls, signal }: Listing,
@@ -68,18 +69,19 @@ async function listPulls(
     return listPages(http, { path, task, signal }, { maxPages, read });
   };
   const open = await list('open', limits.maxPages);
-  const closed = closedOf.length === 0 ? [] : await list('closed', limits.maxClosedPages);
+  const closed = closedOf.length === 0 ? [] : await list('closed', limits.maxClosed / pageSize);
   const wanted = [...open, ...closed].filter(
-    ({ head, base, state, merged }) =>
+    ({ head, base, state }) =>
       head.repo_id === base.repo_id &&
       base.label === baseBranch &&
       head.label.startsWith(prefix) &&
-      (state === 'open' || (!merged && closedOf.includes(head.label))),
+      (state === 'open' || closedOf.includes(head.label)),
   );
   return sortPullRequests(wanted.map(toPullRequest));
 }
 
-function toPullRequest({ number, html_url: url, state, merged, title, body, head, base }: Pull): PullRequest {
+function toPullRequest(pull: Pull): PullRequest {
+  const { number, html_url: url, state, merged, merge_commit_sha, title, body, head, base } = pull;
   return {
     number,
     url,
@@ -87,6 +89,7 @@ function toPullRequest({ number, html_url: url, state, merged, title, body, head
     headCommit: head.sha,
     baseBranch: base.label,
     state: merged ? 'merged' : state,
+    mergeCommit: merged ? (merge_commit_sha ?? undefined) : undefined,
     title,
     body,
   };

@@ -6,6 +6,8 @@ import { fromForgeStatus } from './errors.ts';
 import type { ForgeRequest } from './http.ts';
 import { listPages } from './pages.ts';
 
+const pageSize = 100;
+
 /** Sent along: what the answers look like is fixed by it. Source: GitHub's "API versions". */
 export const githubHeaders = { accept: 'application/vnd.github+json', 'x-github-api-version': '2022-11-28' };
 
@@ -15,6 +17,8 @@ const pullSchema = z.object({
   html_url: z.string(),
   state: z.enum(['open', 'closed']),
   merged_at: z.string().nullable(),
+  // Of an open one a merge that is only tried.
+  merge_commit_sha: z.string().nullable(),
   title: z.string(),
   body: z.string().nullable(),
   // Null where the fork is gone.
@@ -63,22 +67,23 @@ async function listPulls(
   const { baseBranch, prefix, closedOf } = question;
   const task = `list the pull requests of "${project}"`;
   const read = (json: unknown, { task }: ForgeRequest) => readAnswer(listOf(pullSchema), json, { task, host });
-  const common = { base: baseBranch, sort: 'created', direction: 'desc', per_page: 100 };
+  const common = { base: baseBranch, sort: 'created', direction: 'desc', per_page: pageSize };
   const list = (fields: object, maxPages: number) =>
     listPages(http, { path: `${pulls}${formatQuery({ ...common, ...fields })}`, task, signal }, { maxPages, read });
   const found = [...(await list({ state: 'open' }, limits.maxPages))];
   const [owner = ''] = project.split('/');
   // One branch after the other: GitHub asks for requests in a row.
-  for (const branch of closedOf) found.push(...(await list({ state: 'closed', head: `${owner}:${branch}` }, 1)));
+  for (const branch of closedOf)
+    found.push(...(await list({ state: 'closed', head: `${owner}:${branch}` }, limits.maxClosed / pageSize)));
   const own = found.filter(({ head, base }) => head.repo?.full_name === base.repo.full_name);
   const wanted = own.filter(
-    ({ head, state, merged_at }) =>
-      head.ref.startsWith(prefix) && (state === 'open' || (merged_at === null && closedOf.includes(head.ref))),
+    ({ head, state }) => head.ref.startsWith(prefix) && (state === 'open' || closedOf.includes(head.ref)),
   );
   return sortPullRequests(wanted.map(toPullRequest));
 }
 
-function toPullRequest({ number, html_url: url, state, merged_at, title, body, head, base }: Pull): PullRequest {
+function toPullRequest(pull: Pull): PullRequest {
+  const { number, html_url: url, state, merged_at, merge_commit_sha, title, body, head, base } = pull;
   return {
     number,
     url,
@@ -86,6 +91,7 @@ function toPullRequest({ number, html_url: url, state, merged_at, title, body, h
     headCommit: head.sha,
     baseBranch: base.ref,
     state: merged_at === null ? state : 'merged',
+    mergeCommit: merged_at === null ? undefined : (merge_commit_sha ?? undefined),
     title,
     body: body ?? '',
   };

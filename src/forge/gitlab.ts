@@ -15,9 +15,12 @@ const mergeRequestSchema = z.object({
   target_branch: z.string(),
   // Null where the source branch, or the fork, is gone.
   sha: z.string().nullable(),
+  squash_commit_sha: z.string().nullish(),
+  merge_commit_sha: z.string().nullish(),
   source_project_id: z.int().nullable(),
   target_project_id: z.int(),
 });
+const pageSize = 100;
 type MergeRequest = z.infer<typeof mergeRequestSchema>;
 
 /** `locked`: it is being merged. */
@@ -69,14 +72,15 @@ async function listMergeRequests(
   const { baseBranch, prefix, closedOf } = question;
   const task = `list the merge requests of "${project}"`;
   const read = (json: unknown, { task }: ForgeRequest) => readAnswer(listOf(mergeRequestSchema), json, { task, host });
-  const common = { scope: 'all', target_branch: baseBranch, order_by: 'created_at', sort: 'desc', per_page: 100 };
+  const common = { scope: 'all', target_branch: baseBranch, order_by: 'created_at', sort: 'desc', per_page: pageSize };
   const list = (fields: object, maxPages: number) =>
     listPages(http, { path: `${requests}${formatQuery({ ...common, ...fields })}`, task, signal }, { maxPages, read });
   const found = [...(await list({ state: 'opened' }, limits.maxPages))];
-  for (const branch of closedOf) found.push(...(await list({ state: 'closed', source_branch: branch }, 1)));
+  for (const branch of closedOf)
+    found.push(...(await list({ state: 'all', source_branch: branch }, limits.maxClosed / pageSize)));
   const wanted = found.filter(
     ({ source_project_id: from, target_project_id: to, source_branch: branch, state }) =>
-      from === to && branch.startsWith(prefix) && (state !== 'closed' || closedOf.includes(branch)),
+      from === to && branch.startsWith(prefix) && (states[state] === 'open' || closedOf.includes(branch)),
   );
   return sortPullRequests(wanted.map(toPullRequest));
 }
@@ -89,7 +93,13 @@ function toPullRequest(request: MergeRequest): PullRequest {
     headCommit: request.sha ?? '',
     baseBranch: request.target_branch,
     state: states[request.state],
+    mergeCommit: request.state === 'merged' ? findMergeCommit(request) : undefined,
     title: request.title,
     body: request.description ?? '',
   };
+}
+
+/** A squash stands on the base also where a merge commit brings it there; a fast-forward brings the branch's own commit. */
+function findMergeCommit({ squash_commit_sha, merge_commit_sha, sha }: MergeRequest): string | undefined {
+  return squash_commit_sha ?? merge_commit_sha ?? sha ?? undefined;
 }

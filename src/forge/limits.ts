@@ -11,8 +11,8 @@ export interface ForgeLimits {
   readonly maxAnswerBytes: number;
   /** Pages of one list of open pull requests. */
   readonly maxPages: number;
-  /** Pages of one list of closed ones, where a forge cannot list those of one branch. */
-  readonly maxClosedPages: number;
+  /** Pull requests that are over, the newest of one branch; of Gitea of all branches. */
+  readonly maxClosed: number;
 }
 
 export const defaultForgeLimits: ForgeLimits = {
@@ -23,5 +23,5 @@ export const defaultForgeLimits: ForgeLimits = {
   // 100 pull requests of GitHub, each with two repositories in it, are some 2 MB.
   maxAnswerBytes: 16 * 1024 * 1024,
   maxPages: 20,
-  maxClosedPages: 10,
+  maxClosed: 1000,
 };

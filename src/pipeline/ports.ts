@@ -149,6 +149,8 @@ export interface PullRequest {
   readonly baseBranch: string;
   /** `closed`: without a merge. */
   readonly state: 'open' | 'closed' | 'merged';
+  /** What a merge put on the base branch; of a squash that one commit. Undefined where there was none, or it is not told. */
+  readonly mergeCommit: string | undefined;
   readonly title: string;
   /** Markdown as it was written, line ends as the forge keeps them; may have been changed by a person. */
   readonly body: string;
@@ -161,7 +163,7 @@ export interface PullRequestText {
   readonly body: string;
 }
 
-/** Which pull requests are wanted: into `baseBranch`; all open ones whose head branch begins with `prefix`, and the newest that were closed without a merge of each of `closedOf`. */
+/** Which pull requests are wanted: into `baseBranch`; all open ones whose head branch begins with `prefix`, and the newest that are over, merged or not, of each of `closedOf`. */
 export interface PullRequestQuestion {
   readonly baseBranch: string;
   readonly prefix: string;

@@ -1,10 +1,11 @@
 /** Looks at the branches and pull requests that are there. */
 import { TallymanError } from '../error/tallyman-error.ts';
-import { readMarks, type UpdateMark } from '../hold/marks.ts';
+import { readMarks } from '../hold/marks.ts';
 import type { ClosedVersion } from '../propose/hold-closed.ts';
 import type { KnownBranch } from '../propose/plan-proposals.ts';
 import { isCut, isOver } from '../propose/pull-request-text.ts';
-import type { CommitInfo, Forge, PullRequest, RepoBranches } from './ports.ts';
+import { createHoldMemory, type HoldMemory } from './find-holds.ts';
+import type { CommitInfo, Forge, PullRequest, RepoBranches, RepoHistory } from './ports.ts';
 import { readOwnCommit } from './propose-mark.ts';
 
 /** What pull requests are made with. */
@@ -22,6 +23,8 @@ export interface ProposalMemory {
   mayHaveBranches: boolean;
   /** By id, of the branches that were there in the last pass, and of closed pull requests. */
   commits: Map<string, CommitInfo>;
+  /** Of the policies that ask for pull requests, for these merge commits. */
+  holds?: { readonly key: string; readonly holds: HoldMemory };
 }
 
 export function createProposalMemory(): ProposalMemory {
@@ -63,27 +66,60 @@ export async function findClosedVersions(
   const closed: ClosedVersion[] = [];
   for (const pullRequest of pullRequests.filter(({ state, body }) => state === 'closed' && !isOver(body))) {
     const { headBranch, url } = pullRequest;
-    for (const { policy, to } of await readUpdates(proposing, pullRequest, options))
+    for (const { policy, to } of readMarks(await readText(proposing, pullRequest, options))?.updates ?? [])
       if (!reopened.has(`${headBranch} ${policy} ${to}`)) closed.push({ policy, version: to, url });
   }
   return closed;
 }
 
-/** From the body, or from the commit where somebody emptied the body or it had no room for all. */
-async function readUpdates(
+/**
+ * The history as if each squash said what its pull request did: forges leave that out, or people do (GitLab and Gitea take
+ * the title alone by default). Where a merge kept our commit, that one speaks for itself.
+ */
+export function tellMerged<Repo extends RepoHistory>(
+  repo: Repo,
+  proposing: Proposing,
+  pullRequests: readonly PullRequest[],
+): Repo {
+  const merged = new Map(pullRequests.map((pullRequest) => [pullRequest.mergeCommit, pullRequest]));
+  return {
+    ...repo,
+    async listCommits(from, options) {
+      const { commits, complete } = await repo.listCommits(from, options);
+      const told: CommitInfo[] = [];
+      for (const commit of commits) {
+        const pullRequest = commit.parents.length === 1 ? merged.get(commit.id) : undefined;
+        const isSilent = pullRequest !== undefined && readMarks(commit.message) === undefined;
+        const text = isSilent ? await readText(proposing, pullRequest, options) : '';
+        told.push(isSilent ? { ...commit, message: `${commit.message}\n\n${text}` } : commit);
+      }
+      return { commits: told, complete };
+    },
+  };
+}
+
+/** The memory of holds that goes with those pull requests: what history says changes with each merge. */
+export function findHoldMemory({ memory }: Proposing, pullRequests: readonly PullRequest[]): HoldMemory {
+  const key = pullRequests.flatMap(({ mergeCommit }) => mergeCommit ?? []).join(' ');
+  if (memory.holds?.key !== key) memory.holds = { key, holds: createHoldMemory() };
+  return memory.holds.holds;
+}
+
+/** The body, or the commit's message where somebody emptied the body or it had no room for all. */
+async function readText(
   { branches, memory }: Proposing,
   { body, headCommit }: PullRequest,
   options: CallOptions,
-): Promise<readonly UpdateMark[]> {
-  const told = readMarks(body)?.updates ?? [];
-  if ((told.length > 0 && !isCut(body)) || headCommit === '') return told;
+): Promise<string> {
+  const isTold = (readMarks(body)?.updates ?? []).length > 0;
+  if ((isTold && !isCut(body)) || headCommit === '') return body;
   try {
     const info = memory.commits.get(headCommit) ?? (await branches.readCommit(headCommit, options));
     memory.commits.set(headCommit, info);
-    return readMarks(info.message)?.updates ?? told;
+    return readMarks(info.message) === undefined ? body : info.message;
   } catch (error) {
     // A commit that no branch leads to any more may be gone: then the body is all that is known.
-    if (error instanceof TallymanError && error.code === 'RepoInvalid') return told;
+    if (error instanceof TallymanError && error.code === 'RepoInvalid') return body;
     throw error;
   }
 }

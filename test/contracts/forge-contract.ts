@@ -9,7 +9,8 @@ export interface ForgeScene {
   readonly forge: Forge;
   /** Makes the branch with a commit of its own, or gives it another; the commit's id. */
   push(branch: string): Promise<string>;
-  merge(number: number): Promise<void>;
+  /** Squashes it; the commit that this put on `main`. */
+  merge(number: number): Promise<string>;
   /** What a person does: closes it without a merge. */
   close(number: number): Promise<void>;
   /** Texts of its comments. */
@@ -54,7 +55,7 @@ export function testForge(name: string, sceneOf: () => ForgeScene): void {
       assert.ok(number > 0);
       assert.match(url, new RegExp(`^https?://.*/${number}$`));
       const branches = { headBranch: `${prefix}shop`, headCommit: commit, baseBranch: 'main' };
-      assert.deepEqual(facts, { ...text, ...branches, state: 'open' });
+      assert.deepEqual(facts, { ...text, ...branches, state: 'open', mergeCommit: undefined });
     });
 
     it('lists what begins with the prefix and goes into the base, newest first', async () => {
@@ -105,22 +106,23 @@ export function testForge(name: string, sceneOf: () => ForgeScene): void {
       );
     });
 
-    it('lists those that a person closed beside an open one of the same branch, and none that was merged', async () => {
+    it('lists those that a person closed and the commits of those that were merged, beside an open one of the same branch', async () => {
       const prefix = nextPrefix();
       const branch = `${prefix}shop`;
       await sceneOf().push(branch);
       const merged = await open(branch);
-      await sceneOf().merge(merged.number);
+      const commit = await sceneOf().merge(merged.number);
       await sceneOf().push(branch);
       const closed = await open(branch);
       await sceneOf().close(closed.number);
       const opened = await open(branch);
       const found = await list(prefix, [branch]);
       assert.deepEqual(
-        found.map(({ number, state }) => [number, state]),
+        found.map(({ number, state, mergeCommit }) => [number, state, mergeCommit]),
         [
-          [opened.number, 'open'],
-          [closed.number, 'closed'],
+          [opened.number, 'open', undefined],
+          [closed.number, 'closed', undefined],
+          [merged.number, 'merged', commit],
         ],
       );
     });

@@ -31,17 +31,16 @@ for (const { kind, start, apiPath, project } of fakes) {
     const open = (token: string): TestForge => openTestForge({ kind, apiUrl: `${api.url}${apiPath}`, project, token });
     const [forge, stranger] = [open(api.token), open(wrongToken)];
     ends = [forge, stranger, api];
-    const settle = (number: number, state: 'merged' | 'closed'): void => {
-      const request = api.find(number);
-      if (request !== undefined) request.state = state;
-    };
     scene = {
       forge,
       stranger,
       secrets: [api.token, wrongToken],
       push: async (branch) => api.push(branch),
-      merge: async (number) => settle(number, 'merged'),
-      close: async (number) => settle(number, 'closed'),
+      merge: async (number) => api.merge(number),
+      async close(number) {
+        const request = api.find(number);
+        if (request !== undefined) request.state = 'closed';
+      },
       comments: async (number) => api.find(number)?.comments ?? [],
       openFromFork: async (head) =>
         api.open({ title: 'Theirs', body: 'theirs', head, base: 'main', isFromFork: true }).number,
@@ -93,7 +92,9 @@ async function openGiteaScene(): Promise<ForgeScene> {
     secrets: [gitea.token, wrongToken],
     push: (branch) => commit(repo, branch),
     async merge(number) {
-      await gitea.api(`${repo}/pulls/${number}/merge`, { method: 'POST', body: { Do: 'merge' } });
+      await gitea.api(`${repo}/pulls/${number}/merge`, { method: 'POST', body: { Do: 'squash' } });
+      const answer = await gitea.api(`${repo}/branches/main`);
+      return ((await answer.json()) as { commit: { id: string } }).commit.id;
     },
     async close(number) {
       await gitea.api(`${repo}/pulls/${number}`, { method: 'PATCH', body: { state: 'closed' } });

@@ -48,6 +48,18 @@ describe('forge over HTTP', () => {
     assert.equal((await open({ maxPages: 2 }).listPullRequests(question, { signal })).length, 200);
   });
 
+  it('finds one that a person closed behind a thousand that were merged later, and no further back', async () => {
+    const branch = 'tallyman/main/busy';
+    const [oldest, closed] = [1, 2].map(() => api.open({ title: 'T', body: '', head: branch, base: 'main' }));
+    for (const request of [oldest, closed]) if (request !== undefined) request.state = 'closed';
+    for (let index = 0; index < 999; index += 1)
+      api.merge(api.open({ title: 'T', body: '', head: branch, base: 'main' }).number);
+    open();
+    const found = await forge.listPullRequests({ ...question, prefix: branch, closedOf: [branch] }, { signal });
+    assert.deepEqual([found.length, found.at(-1)?.number, found.at(-1)?.state], [1000, closed?.number, 'closed']);
+    assert.equal(api.requests.filter((line) => line.includes('state=closed')).length, 10);
+  });
+
   const busy: readonly { what: string; answer: JsonResponse | 'cut' }[] = [
     { what: '500', answer: { status: 500, body: 'oops' } },
     { what: '502', answer: { status: 502, body: '<html>' } },

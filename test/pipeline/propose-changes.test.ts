@@ -39,7 +39,8 @@ function openWorld(listTags = async () => listingOf('1.0.0', '1.1.0')) {
       asked.push('open');
       const number = pulls.length + 1;
       const url = `https://forge/${number}`;
-      const pullRequest = { number, url, headBranch, headCommit: '', baseBranch, state: 'open', title, body } as const;
+      const facts = { headCommit: '', state: 'open', mergeCommit: undefined } as const;
+      const pullRequest = { number, url, headBranch, baseBranch, title, body, ...facts };
       pulls.push(pullRequest);
       return { kind: 'opened', pullRequest };
     },

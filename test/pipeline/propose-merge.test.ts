@@ -6,7 +6,7 @@ describe('pull requests on Gitea: merge', { concurrency: false }, () => {
   const open = useReviewedRepos();
   const branch = 'tallyman/main/updates';
 
-  it('opens one, leaves it alone, updates it in place, and does nothing more once it is merged', async () => {
+  it('opens one, leaves it alone, updates it in place, is done once it is merged, and proposes nothing that a person went back from', async () => {
     const repo = await open(oneApp);
     repo.tags.set('web', ['1.4.2', '1.5.0']);
     const first = await repo.pass();
@@ -50,6 +50,18 @@ describe('pull requests on Gitea: merge', { concurrency: false }, () => {
     assert.deepEqual((await repo.pass()).proposals, []);
     assert.equal(repo.read('web.yaml'), imageText('web', '1.6.0'));
     assert.equal(repo.tip(branch), undefined);
+
+    const { message } = await repo.info('main');
+    assert.ok(!message.includes('Tallyman'), message);
+    repo.commit({ 'web.yaml': imageText('web', '1.5.0') });
+    for (const tallyman of [0, 1]) {
+      const { problems, proposals } = await repo.pass(tallyman);
+      assert.deepEqual([problems.map(({ code }) => code), proposals], [['ImageHeld'], []]);
+      assert.match(problems[0]?.message ?? '', /1\.6\.0/);
+    }
+    repo.tags.set('web', ['1.5.0', '1.6.0', '1.7.0']);
+    await repo.pass();
+    assert.equal((await repo.pulls())[0]?.title, 'shop/web: 1.5.0 → 1.7.0');
   });
 
   for (const way of ['merge', 'rebase'] as const)

@@ -23,6 +23,7 @@ export interface ReviewedRepo {
   /** The open ones. */
   pulls(): Promise<readonly PullRequest[]>;
   comments(number: number): Promise<readonly string[]>;
+  /** A squash gets a message of a person's own, with nothing of ours. */
   merge(number: number, way: 'merge' | 'squash' | 'rebase'): Promise<void>;
   close(number: number): Promise<void>;
   /** A person's commit on a branch; its id. */
@@ -102,10 +103,12 @@ async function openReviewedRepo(gitea: Gitea, { name, folder, files }: Making): 
       return found.map(({ body }) => body);
     },
     async merge(number, way) {
+      const own = way === 'squash' && { MergeTitleField: 'Bump the web shop', MergeMessageField: 'As agreed.' };
+      const body = { Do: way, ...own };
       // It looks whether there are conflicts in its own time, and refuses meanwhile.
       for (let tries = 1; ; tries += 1) {
         try {
-          await gitea.api(`${api}/pulls/${number}/merge`, { method: 'POST', body: { Do: way } });
+          await gitea.api(`${api}/pulls/${number}/merge`, { method: 'POST', body });
           return;
         } catch (error) {
           if (tries === 100 || !/try again later/.test(String(error))) throw error;

@@ -9,6 +9,8 @@ export interface FakeRequest {
   readonly head: string;
   readonly base: string;
   sha: string;
+  /** The commit that a squash put on the base. */
+  squash: string | undefined;
   readonly isFromFork: boolean;
   readonly comments: string[];
 }
@@ -21,6 +23,8 @@ export interface FakeForge {
   readonly token: string;
   /** Gives a branch a new commit, which its open request then has too. */
   push(branch: string): string;
+  /** Squashes an open request onto its base; the commit that this made. */
+  merge(number: number): string;
   find(number: number): FakeRequest | undefined;
   open(fields: { title: string; body: string; head: string; base: string; isFromFork?: boolean }): FakeRequest;
 }
@@ -29,6 +33,7 @@ export function createFakeForge(): FakeForge {
   const branches = new Map([['main', commitOf(0)]]);
   const pullRequests: FakeRequest[] = [];
   let commits = 0;
+  const find = (number: number): FakeRequest | undefined => pullRequests.find((request) => request.number === number);
   return {
     branches,
     pullRequests,
@@ -40,13 +45,22 @@ export function createFakeForge(): FakeForge {
         if (request.state === 'open' && request.head === branch && !request.isFromFork) request.sha = commitOf(commits);
       return commitOf(commits);
     },
-    find: (number) => pullRequests.find((request) => request.number === number),
+    merge(number) {
+      const request = find(number);
+      if (request?.state !== 'open') throw new Error(`request ${number} is not open`);
+      commits += 1;
+      branches.set(request.base, commitOf(commits));
+      [request.state, request.squash] = ['merged', commitOf(commits)];
+      return commitOf(commits);
+    },
+    find,
     open({ isFromFork = false, ...fields }) {
       const sha = branches.get(fields.head) ?? commitOf(0);
       const request: FakeRequest = {
         number: pullRequests.length + 1,
         ...fields,
         sha,
+        squash: undefined,
         state: 'open',
         isFromFork,
         comments: [],

@@ -87,7 +87,7 @@ function update(found: FakeRequest, { body = {} }: JsonRequest, { url }: Serving
 const ownerOf = ({ isFromFork }: FakeRequest): string => (isFromFork ? 'mallory' : 'acme');
 
 function show(request: FakeRequest, url: string): object {
-  const { number, title, body, state, head, base, sha } = request;
+  const { number, title, body, state, head, base, sha, squash } = request;
   const repo = (owner: string): object => ({ id: 1, name: 'deploy', full_name: `${owner}/deploy`, private: true });
   return {
     url: `${url}/repos/acme/deploy/pulls/${number}`,
@@ -102,6 +102,8 @@ function show(request: FakeRequest, url: string): object {
     created_at: '2026-01-01T00:00:00Z',
     closed_at: state === 'open' ? null : '2026-01-02T00:00:00Z',
     merged_at: state === 'merged' ? '2026-01-02T00:00:00Z' : null,
+    // Of one that is not merged: a merge that GitHub tries.
+    merge_commit_sha: squash ?? sha.replace(/^0/, 'f'),
     draft: false,
     head: { label: `${ownerOf(request)}:${head}`, ref: head, sha, repo: repo(ownerOf(request)) },
     base: { label: `acme:${base}`, ref: base, sha: '0'.repeat(40), repo: repo('acme') },

@@ -82,7 +82,7 @@ function update(found: FakeRequest, { body = {} }: JsonRequest): JsonResponse {
   return { status: 200, body: show(found) };
 }
 
-function show({ number, title, body, state, head, base, sha, isFromFork }: FakeRequest): object {
+function show({ number, title, body, state, head, base, sha, squash, isFromFork }: FakeRequest): object {
   return {
     id: 1000 + number,
     iid: number,
@@ -101,6 +101,8 @@ function show({ number, title, body, state, head, base, sha, isFromFork }: FakeR
     merge_status: 'can_be_merged',
     detailed_merge_status: 'mergeable',
     sha,
+    merge_commit_sha: squash === undefined ? null : squash.replace(/^0/, 'f'),
+    squash_commit_sha: squash ?? null,
     web_url: `https://gitlab.com/acme/infra/deploy/-/merge_requests/${number}`,
   };
 }
