@@ -40,7 +40,7 @@ export function isLost({ update, having }: Suspect, past: readonly CurrentVersio
 }
 
 /** Whether a place has what was written, or a newer version that a person chose. */
-function hasVersion(policy: Policy, current: CurrentVersion, update: UpdateMark): boolean {
+export function hasVersion(policy: Policy, current: CurrentVersion, update: UpdateMark): boolean {
   if (isSame(current, update)) return true;
   // Going back to what was there before is taking away, also where a downgrade had been written.
   if (update.from !== undefined && isEqualVersion(current, parseVersionText(update.from))) return false;
@@ -52,7 +52,7 @@ function hasVersion(policy: Policy, current: CurrentVersion, update: UpdateMark)
 }
 
 /** Digests count where both have one, else tags; where nothing but a digest was added, the digest must be there. */
-function isSame(current: CurrentVersion, { from, to }: UpdateMark): boolean {
+export function isSame(current: CurrentVersion, { from, to }: UpdateMark): boolean {
   const written = parseVersionText(to);
   const before = from === undefined ? undefined : parseVersionText(from);
   const onlyPinned = before?.digest === undefined && before?.tag === written.tag && written.digest !== undefined;

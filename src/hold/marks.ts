@@ -27,6 +27,8 @@ export interface HoldMark {
 export interface CommitMarks {
   readonly updates: readonly UpdateMark[];
   readonly held: readonly HeldMark[];
+  /** Earlier updates whose versions this commit left standing: `Tallyman-Kept: shop/web ghcr.io/acme/web 1.4.2 -> 1.5.0` */
+  readonly kept: readonly UpdateMark[];
   readonly holds: readonly HoldMark[];
   /** Policies whose holds end: `Tallyman-Resume: shop/web` */
   readonly resumes: readonly string[];
@@ -35,7 +37,7 @@ export interface CommitMarks {
 }
 
 const needle = 'Tallyman-';
-const linePattern = /^Tallyman-(Update|Held|Hold|Resume|Plan): ([^\r\n]{0,1000})/gm;
+const linePattern = /^Tallyman-(Update|Held|Kept|Hold|Resume|Plan): ([^\r\n]{0,1000})/gm;
 const noVersion = '(none)';
 
 /**
@@ -60,6 +62,7 @@ export function readMarks(message: string): CommitMarks | undefined {
     held: of('Held', ([policy, version, ...more]) =>
       policy && version && more.length === 0 ? [{ policy, version }] : [],
     ),
+    kept: of('Kept', readUpdate),
     holds: of('Hold', ([policy, ...reason]) => (policy ? [{ policy, reason: reason.join(' ') }] : [])),
     resumes: of('Resume', ([policy, ...more]) => (policy && more.length === 0 ? [policy] : [])),
     plans: of('Plan', ([plan]) => (plan ? [plan] : [])),
@@ -71,10 +74,20 @@ function readUpdate([policy, image, from, arrow, to, ...more]: readonly string[]
   return [{ policy, image, from: from === noVersion ? undefined : from, to }];
 }
 
-/** The line that `readMarks` reads as that update. What stood in a file may hold anything: in a line it is one word. */
-export function formatUpdateMark({ policy, image, from, to }: UpdateMark): string {
+/** The line that `readMarks` reads as that update. */
+export function formatUpdateMark(update: UpdateMark): string {
+  return `Tallyman-Update: ${formatUpdate(update)}`;
+}
+
+/** The line that `readMarks` reads as a version kept, with all that was said when it was written. */
+export function formatKeptMark(update: UpdateMark): string {
+  return `Tallyman-Kept: ${formatUpdate(update)}`;
+}
+
+/** What stood in a file may hold anything: in a line it is one word. */
+function formatUpdate({ policy, image, from, to }: UpdateMark): string {
   const before = from === undefined ? noVersion : printable(from, 200).replace(/\s/g, '_');
-  return `Tallyman-Update: ${policy} ${image} ${before} -> ${to}`;
+  return `${policy} ${image} ${before} -> ${to}`;
 }
 
 export function formatHeldMark({ policy, version }: HeldMark): string {

@@ -21,8 +21,10 @@ export interface AskedHold {
 export interface PolicyRecord {
   /** Undefined where nobody asked for a hold, or it was ended. */
   readonly asked: AskedHold | undefined;
-  /** What our newest commit for the policy wrote. */
+  /** What our newest commit for the policy wrote, behind what earlier ones wrote and it left standing. */
   readonly written: readonly UpdateMark[];
+  /** Those of the second kind. */
+  readonly kept: readonly UpdateMark[];
   /** Versions that were taken away before that commit, and not resumed since. */
   readonly carried: readonly string[];
   /** A place that had a written version in this commit or later, and has not now, lost it; undefined where nothing was written. */
@@ -33,9 +35,9 @@ export interface PolicyRecord {
 
 /**
  * What the commits, newest first, say of the policy. Our newest commit for it is as far as one has to look: it carries what
- * was held before. A hold that a person asked for needs no further look either; after `resume`, what was lost earlier counts
- * no more. Versions of another image, which the policy had before, say nothing. Where `settled` is false, older commits may
- * say more.
+ * was held before, and what older ones wrote where it wrote nothing. A hold that a person asked for needs no further look
+ * either; after `resume`, what was lost earlier counts no more. Versions of another image, which the policy had before, say
+ * nothing. Where `settled` is false, older commits may say more.
  */
 export function readPolicyRecord(
   { key: policy, image }: { readonly key: string; readonly image: string },
@@ -49,13 +51,22 @@ export function readPolicyRecord(
       const { reason } = asked;
       return { ...unknown, asked: { commit: id, sinceMs: whenMs, reason }, settled: true };
     }
-    const written = marks.updates.filter((update) => update.policy === policy && update.image === image);
-    if (written.length === 0) continue;
+    const isOwn = (update: UpdateMark): boolean => update.policy === policy && update.image === image;
+    const updates = marks.updates.filter(isOwn);
+    if (updates.length === 0) continue;
+    const kept = marks.kept.filter(isOwn);
     const held = marks.held.filter((mark) => mark.policy === policy).map(({ version }) => version);
     const carried = resumed === undefined ? held : [];
-    return { asked: undefined, written, carried, since: resumed ?? id, settled: true };
+    return { asked: undefined, written: [...kept, ...updates], kept, carried, since: resumed ?? id, settled: true };
   }
   return unknown;
 }
 
-const unknown: PolicyRecord = { asked: undefined, written: [], carried: [], since: undefined, settled: false };
+const unknown: PolicyRecord = {
+  asked: undefined,
+  written: [],
+  kept: [],
+  carried: [],
+  since: undefined,
+  settled: false,
+};

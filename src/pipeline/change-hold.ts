@@ -36,7 +36,7 @@ export async function changeHold(
     const policy = findPolicy(change.policy, contents, change.verb);
     const targets = contents.targets.filter((target) => target.policy === policy);
     const found = await holds.find(repo, { commit: base.commit, policies: [policy], targets }, options);
-    const hold = found.get(policy.key);
+    const hold = found.holds.get(policy.key);
     const done = describeDone(change, hold);
     if (done !== undefined) return { commit: undefined, told: done };
     const message = formatMessage(change, hold);

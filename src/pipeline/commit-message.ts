@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { type Edit, listUpdates, type Update } from '../edit/plan.ts';
 import { printable } from '../error/printable.ts';
 import type { Hold } from '../hold/hold.ts';
-import { formatHeldMark, formatUpdateMark } from '../hold/marks.ts';
+import { formatHeldMark, formatKeptMark, formatUpdateMark, type UpdateMark } from '../hold/marks.ts';
 
 /** Where an image's source is, as its publisher's annotations say. `{ url: 'https://github.com/acme/web', revision: '3f2c…' }` */
 export interface ImageSource {
@@ -17,10 +17,12 @@ export interface MessageFacts {
   readonly sources: ReadonlyMap<string, ImageSource>;
   /** By the keys of policies, those that a person holds: their versions are carried along. */
   readonly holds?: ReadonlyMap<string, Hold> | undefined;
+  /** What was written earlier and stands in places that the edits leave alone. */
+  readonly kept?: readonly UpdateMark[] | undefined;
 }
 
 /** The whole message. Trailers as `git interpret-trailers` reads them. */
-export function formatCommitMessage(edits: readonly Edit[], { sources, holds }: MessageFacts): string {
+export function formatCommitMessage(edits: readonly Edit[], { sources, holds, kept = [] }: MessageFacts): string {
   const updates = listUpdates(edits);
   const lines = updates.map((update) => `- ${formatChange(update)} in ${countPlaces(edits, update)}`);
   const from = [...new Set(updates.flatMap(({ image, to }) => formatSource(sources.get(`${image}:${to}`)) ?? []))];
@@ -31,6 +33,7 @@ export function formatCommitMessage(edits: readonly Edit[], { sources, holds }: 
   const trailers = [
     ...updates.map(formatUpdateMark),
     ...held.map(formatHeldMark),
+    ...kept.map(formatKeptMark),
     ...from.map((source) => `Tallyman-Source: ${source}`),
     `Tallyman-Plan: ${identifyPlan(edits)}`,
   ];

@@ -2,10 +2,11 @@
 import { groupBy } from '../collection/group-by.ts';
 import { isEqualVersion, isLost, listSuspects, parseVersionText, type Suspect } from '../hold/find-lost.ts';
 import { type HeldVersion, type Hold, maxHeldVersions } from '../hold/hold.ts';
+import type { UpdateMark } from '../hold/marks.ts';
 import { type PolicyRecord, readPolicyRecord } from '../hold/policy-record.ts';
 import { readPastVersions } from '../hold/read-past-versions.ts';
 import type { Policy } from '../policy/policy.ts';
-import { readCurrent, type Target } from '../target/target.ts';
+import { type CurrentVersion, readCurrent, type Target } from '../target/target.ts';
 import { type CommitChain, extendChain, openChain } from './commit-chain.ts';
 import { mapConcurrent } from './map-concurrent.ts';
 import type { RepoHistory, YamlRepo } from './ports.ts';
@@ -15,7 +16,18 @@ type PastRepo = RepoHistory & Pick<YamlRepo, 'readBlobs'>;
 /** What one Yaml repo's past was asked before. */
 export interface HoldMemory {
   /** The holds among these policies at a commit, by their keys; `targets` are all places of theirs at that commit. */
-  find(repo: PastRepo, question: HoldQuestion, options: { signal: AbortSignal }): Promise<ReadonlyMap<string, Hold>>;
+  find(repo: PastRepo, question: HoldQuestion, options: { signal: AbortSignal }): Promise<FoundHolds>;
+}
+
+export interface FoundHolds {
+  readonly holds: ReadonlyMap<string, Hold>;
+  /** What our commits wrote for the policies that may stand somewhere. */
+  readonly written: readonly UpdateMark[];
+}
+
+interface Answer {
+  readonly hold: Hold | undefined;
+  readonly written: readonly UpdateMark[];
 }
 
 export interface HoldQuestion {
@@ -27,7 +39,7 @@ export interface HoldQuestion {
 /** A memory for one branch; nothing is known at first. */
 export function createHoldMemory(): HoldMemory {
   let chain: CommitChain | undefined;
-  let answers = new Map<string, Hold | undefined>();
+  let answers = new Map<string, Answer>();
   return {
     async find(repo, { commit, policies, targets }, options) {
       if (chain?.tip !== commit) {
@@ -42,20 +54,28 @@ export function createHoldMemory(): HoldMemory {
         const record = read.records.get(policy.key);
         return record === undefined ? [] : listDoubts(policy, record, byPolicy.get(policy.key) ?? []);
       });
-      const found = await findLost(doubts, createPast(repo, chain, options));
+      const past = createPast(repo, chain, options);
+      const found = await findLost(doubts, past);
       const lost = groupBy(found, ({ policy }) => policy.key);
-      for (const { key } of open) {
+      for (const policy of open) {
+        const { key } = policy;
         const record = read.records.get(key);
+        if (record === undefined) continue;
         const suspects = (lost.get(key) ?? []).map(({ suspect }) => suspect);
-        answers.set(key, record && toHold(key, dropReturned(record, byPolicy.get(key) ?? []), suspects));
+        const left = await dropReturned(record, { policy, targets: byPolicy.get(key) ?? [], past });
+        answers.set(key, { hold: toHold(key, left, suspects), written: record.written });
       }
-      return new Map(policies.flatMap(({ key }) => toEntry(key, answers.get(key))));
+      return collectAnswers(policies, answers);
     },
   };
 }
 
-function toEntry(key: string, hold: Hold | undefined): readonly (readonly [string, Hold])[] {
-  return hold === undefined ? [] : [[key, hold]];
+function collectAnswers(policies: readonly Policy[], answers: ReadonlyMap<string, Answer>): FoundHolds {
+  const asked = policies.flatMap(({ key }) => answers.get(key) ?? []);
+  return {
+    holds: new Map(asked.flatMap(({ hold }) => (hold === undefined ? [] : [[hold.policy, hold] as const]))),
+    written: asked.flatMap(({ written }) => written),
+  };
 }
 
 /** Looks as far back as the policies' records need. */
@@ -111,12 +131,35 @@ function hadMore({ policy, suspect, present }: Doubt, bytes: Uint8Array): boolea
 }
 
 /** A version that stands somewhere again was put there by a person: it is not held any more. */
-function dropReturned(record: PolicyRecord, targets: readonly Target[]): PolicyRecord {
+async function dropReturned(
+  record: PolicyRecord,
+  { policy, targets, past }: { policy: Policy; targets: readonly Target[]; past: Past },
+): Promise<PolicyRecord> {
   const present = targets.map(readCurrent);
-  const carried = record.carried.filter(
-    (version) => !present.some((current) => isEqualVersion(current, parseVersionText(version))),
-  );
+  const kept = record.kept.map(({ to }) => parseVersionText(to));
+  const carried: string[] = [];
+  for (const text of record.carried) {
+    const version = parseVersionText(text);
+    const count = present.filter((current) => isEqualVersion(current, version)).length;
+    // Where it was lost in one place only, it never was away from others.
+    const stood = count > 0 && kept.some((other) => isEqualVersion(other, version));
+    const before = stood ? await countPast(version, { policy, targets, past, commit: record.since ?? '' }) : 0;
+    if (count <= before) carried.push(text);
+  }
   return { ...record, carried };
+}
+
+/** How many places had the version at a commit, in files that have places now. */
+async function countPast(
+  version: CurrentVersion,
+  { policy, targets, past, commit }: { policy: Policy; targets: readonly Target[]; past: Past; commit: string },
+): Promise<number> {
+  const byFile = groupBy(targets, ({ file }) => file);
+  const contents = await past.readFiles([commit], new Set(byFile.keys()));
+  return [...byFile].reduce((sum, [file, present]) => {
+    const versions = (contents.get(file) ?? []).flatMap((bytes) => readPastVersions(bytes, { policy, file, present }));
+    return sum + versions.filter((one) => isEqualVersion(one, version)).length;
+  }, 0);
 }
 
 function toHold(key: string, { asked, carried, since }: PolicyRecord, lost: readonly Suspect[]): Hold | undefined {

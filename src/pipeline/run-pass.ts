@@ -8,7 +8,8 @@ import type { Policy } from '../policy/policy.ts';
 import type { Selection } from '../select/selection.ts';
 import type { Target } from '../target/target.ts';
 import { formatCommitMessage } from './commit-message.ts';
-import type { HoldMemory } from './find-holds.ts';
+import type { FoundHolds, HoldMemory } from './find-holds.ts';
+import { findKept } from './find-kept.ts';
 import { createImageLookup, type ImageLookup } from './look-up-images.ts';
 import { describeHeld } from './policy-problems.ts';
 import { createImagePoller, type ImagePoller } from './poll-images.ts';
@@ -140,9 +141,10 @@ export async function planPass(context: PassContext, lookup: ImageLookup, option
   const stages = { snapshot, targets, options };
   const free = await planSelected(context, stages, await choose(targets, undefined));
   const pending = explain ? contents.policies.filter(wants) : listPolicies(targets, free.edits);
-  const holds = await findHolds(context, { snapshot, targets, pending }, options);
+  const { holds, written } = await findHolds(context, { snapshot, targets, pending }, options);
   const selected = holds.size === 0 ? free.selected : await chooseAgain({ targets, holds, choose }, free.selected);
   const { edits, ...planned } = holds.size === 0 ? free : await planSelected(context, stages, selected);
+  const kept = findKept({ targets, edits, written });
   return {
     snapshot,
     policyCount: contents.policies.length,
@@ -152,7 +154,7 @@ export async function planPass(context: PassContext, lookup: ImageLookup, option
     changes: planned.changes,
     before: planned.before,
     groups: [...new Set(listPolicies(targets, edits).map(({ group }) => group))].sort(),
-    message: edits.length === 0 ? undefined : formatCommitMessage(edits, { sources: selected.sources, holds }),
+    message: edits.length === 0 ? undefined : formatCommitMessage(edits, { sources: selected.sources, holds, kept }),
     holds,
     problems: [...contents.problems, ...selected.problems, ...planned.problems, ...listHeld(targets, selected, holds)],
   };
@@ -179,8 +181,8 @@ async function findHolds(
   { repo, holds }: PassContext,
   { snapshot, targets, pending }: Pick<Stages, 'snapshot' | 'targets'> & { pending: readonly Policy[] },
   options: { signal: AbortSignal },
-): Promise<ReadonlyMap<string, Hold>> {
-  if (pending.length === 0) return new Map();
+): Promise<FoundHolds> {
+  if (pending.length === 0) return { holds: new Map(), written: [] };
   return await holds.find(repo, { commit: snapshot.commit, policies: pending, targets }, options);
 }
 

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { formatHeldMark, formatHoldMark, formatResumeMark, formatUpdateMark, readMarks } from '../../src/hold/marks.ts';
+import {
+  formatHeldMark,
+  formatHoldMark,
+  formatKeptMark,
+  formatResumeMark,
+  formatUpdateMark,
+  readMarks,
+} from '../../src/hold/marks.ts';
 
 const digest = `sha256:${'ab'.repeat(32)}`;
 const update = { policy: 'shop/web', image: 'ghcr.io/acme/web', from: '1.4.2', to: '1.5.0' };
-const none = { updates: [], held: [], holds: [], resumes: [], plans: [] };
+const none = { updates: [], held: [], kept: [], holds: [], resumes: [], plans: [] };
 
 describe('readMarks', () => {
   const rows: Record<string, [string, ReturnType<typeof readMarks>]> = {
@@ -19,6 +26,7 @@ describe('readMarks', () => {
       formatUpdateMark({ ...update, from: undefined }),
       { ...none, updates: [{ ...update, from: undefined }] },
     ],
+    'a version kept': [`Subject\n\n${formatKeptMark(update)}\n`, { ...none, kept: [update] }],
     'held versions, and the plan': [
       `Tallyman-Held: shop/web 1.5.0@${digest}\nTallyman-Plan: 12ab`,
       { ...none, held: [{ policy: 'shop/web', version: `1.5.0@${digest}` }], plans: ['12ab'] },
@@ -60,15 +68,16 @@ describe('lines of commits', () => {
         const lines = [
           formatUpdateMark({ ...update, from: from === '' ? undefined : from }),
           formatHeldMark({ policy: 'shop/web', version: '1.5.0' }),
+          formatKeptMark({ ...update, from: from === '' ? undefined : from }),
           formatHoldMark({ policy: 'shop/api', reason }),
           formatResumeMark('shop/db'),
         ];
-        assert.equal(lines.join('\n').split(/[\r\n]/).length, 4);
+        assert.equal(lines.join('\n').split(/[\r\n]/).length, 5);
         const marks = readMarks(lines.join('\n'));
         assert.equal(marks?.updates.length, 1);
         assert.deepEqual(
-          [marks.updates[0]?.to, marks.held.length, marks.holds[0]?.policy, marks.resumes],
-          ['1.5.0', 1, 'shop/api', ['shop/db']],
+          [marks.updates[0]?.to, marks.kept[0]?.to, marks.held.length, marks.holds[0]?.policy, marks.resumes],
+          ['1.5.0', '1.5.0', 1, 'shop/api', ['shop/db']],
         );
       }),
     );

@@ -5,8 +5,9 @@ import { type MarkedCommit, readPolicyRecord } from '../../src/hold/policy-recor
 
 const key = 'shop/web';
 const web = { key, image: 'ghcr.io/acme/web' };
+const update = (to: string, policy = key) => ({ policy, image: 'ghcr.io/acme/web', from: '1.0.0', to });
 const wrote = (to: string, held: readonly string[] = [], policy = key): Partial<CommitMarks> => ({
-  updates: [{ policy, image: 'ghcr.io/acme/web', from: '1.0.0', to }],
+  updates: [update(to, policy)],
   held: held.map((version) => ({ policy, version })),
 });
 const hold = (reason = '', policy = key): Partial<CommitMarks> => ({ holds: [{ policy, reason }] });
@@ -17,13 +18,14 @@ const commits = (...marks: readonly Partial<CommitMarks>[]): MarkedCommit[] =>
   marks.map((some, index) => ({
     id: `c${marks.length - index}`,
     whenMs: marks.length - index,
-    marks: { updates: [], held: [], holds: [], resumes: [], plans: [], ...some },
+    marks: { updates: [], held: [], kept: [], holds: [], resumes: [], plans: [], ...some },
   }));
 
 describe('readPolicyRecord', () => {
   interface Expected {
     readonly asked?: string;
     readonly written?: readonly string[];
+    readonly kept?: readonly string[];
     readonly carried?: readonly string[];
     readonly since?: string;
     readonly settled: boolean;
@@ -33,6 +35,17 @@ describe('readPolicyRecord', () => {
     'what the newest commit wrote, and no older one': [
       commits(wrote('1.2.0', ['1.1.0']), wrote('1.1.0', ['0.9.0'])),
       { written: ['1.2.0'], carried: ['1.1.0'], since: 'c2', settled: true },
+    ],
+    'what it left standing first': [
+      commits({ ...wrote('1.2.0'), kept: [update('1.1.0'), update('3.0.0', 'shop/api')] }, wrote('1.0.5')),
+      { written: ['1.1.0', '1.2.0'], kept: ['1.1.0'], since: 'c2', settled: true },
+    ],
+    'no version kept of another image, or by a commit that wrote nothing for it': [
+      commits(
+        { kept: [update('1.9.0')] },
+        { ...wrote('1.2.0'), kept: [{ ...update('1.1.0'), image: 'ghcr.io/acme/old' }] },
+      ),
+      { written: ['1.2.0'], since: 'c1', settled: true },
     ],
     'also behind commits for others': [
       commits(wrote('2.0.0', ['1.9.0'], 'shop/api'), hold('', 'shop/db'), wrote('1.1.0')),
@@ -61,13 +74,14 @@ describe('readPolicyRecord', () => {
   };
   for (const [name, [chain, expected]] of Object.entries(rows)) {
     it(name, () => {
-      const { asked, written, ...rest } = readPolicyRecord(web, chain);
+      const { asked, written, kept, ...rest } = readPolicyRecord(web, chain);
       const found = {
         ...rest,
         asked: asked && `${asked.commit} ${asked.reason}`.trim(),
         written: written.map(({ to }) => to),
+        kept: kept.map(({ to }) => to),
       };
-      assert.deepEqual(found, { asked: undefined, written: [], carried: [], since: undefined, ...expected });
+      assert.deepEqual(found, { asked: undefined, written: [], kept: [], carried: [], since: undefined, ...expected });
     });
   }
 });
