@@ -20,14 +20,27 @@ export function deltaResultBytes(delta: Buffer): number {
   return readVarint(delta, readVarint(delta, 0).next).value;
 }
 
+/** What an instruction costs besides the bytes that it copies. */
+const bytesPerInstruction = 64;
+
 /** The object that `delta` makes of `base`; throws `RepoInvalid` where the two do not belong together. */
 export function applyDelta(base: Buffer, delta: Buffer): Buffer {
+  const steps = applyDeltaInSteps(base, delta, Number.POSITIVE_INFINITY);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** The same, with a pause after each piece that costs as much as `bytesPerStep` bytes that are copied at once. */
+export function* applyDeltaInSteps(base: Buffer, delta: Buffer, bytesPerStep: number): Generator<void, Buffer> {
   const source = readVarint(delta, 0);
   const target = readVarint(delta, source.next);
   if (source.value !== base.length) throw damaged('a packed object', 'its delta belongs to another base');
   const result = Buffer.allocUnsafe(target.value);
   let at = target.next;
   let written = 0;
+  let cost = 0;
   while (at < delta.length) {
     const op = delta[at++] ?? 0;
     const copies = op >= 0x80;
@@ -38,6 +51,10 @@ export function applyDelta(base: Buffer, delta: Buffer): Buffer {
     source.copy(result, written, copy.from, copy.from + copy.bytes);
     written += copy.bytes;
     at = copy.next;
+    cost += copy.bytes + bytesPerInstruction;
+    if (cost < bytesPerStep) continue;
+    cost = 0;
+    yield;
   }
   if (written !== result.length) throw damaged('a packed object', 'its delta ends too early');
   return result;

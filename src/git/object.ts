@@ -1,7 +1,7 @@
 /** Git objects in memory: their names and their loose form. */
-import { createHash } from 'node:crypto';
-import { deflateSync, type Inflate, inflateSync } from 'node:zlib';
-import { damaged } from './errors.ts';
+import { createHash, type Hash } from 'node:crypto';
+import { deflateSync, inflateSync } from 'node:zlib';
+import { damaged, internal } from './errors.ts';
 
 export type ObjectType = 'commit' | 'tree' | 'blob' | 'tag';
 
@@ -40,8 +40,13 @@ export function createObject(type: ObjectType, body: Uint8Array): NewObject {
 }
 
 /** The object's id: SHA-1 over `<type> <size>\0<body>`. Source: git's "git-hash-object". */
-export function hashObject(type: ObjectType, body: Buffer): string {
-  return createHash('sha1').update(`${type} ${body.length}\0`).update(body).digest('hex');
+function hashObject(type: ObjectType, body: Buffer): string {
+  return startHash(type, body.length).update(body).digest('hex');
+}
+
+/** The hash that becomes the object's id with its bytes. */
+export function startHash(type: ObjectType, sizeBytes: number): Hash {
+  return createHash('sha1').update(`${type} ${sizeBytes}\0`);
 }
 
 /** The bytes of the object's loose file, compressed. Source: git's "gitformat-loose". */
@@ -86,22 +91,32 @@ function inflateStart(bytes: Buffer): Buffer {
   return inflateSync(bytes.subarray(0, 64), { finishFlush: 2, maxOutputLength: 1024 * 1024 });
 }
 
-/** What Node gives for the option `info`. */
-type InflatedWithEngine = { readonly buffer: Buffer; readonly engine: Inflate };
+/** What Node gives for the option `info`, of which its types know nothing. */
+interface InflatedWithEngine {
+  readonly buffer: Buffer;
+  readonly engine: { readonly bytesWritten: number };
+}
+
+function hasEngine(result: unknown): result is InflatedWithEngine {
+  if (typeof result !== 'object' || result === null || !('buffer' in result && 'engine' in result)) return false;
+  const { buffer, engine } = result;
+  const isEngine = typeof engine === 'object' && engine !== null && 'bytesWritten' in engine;
+  return Buffer.isBuffer(buffer) && isEngine && typeof engine.bytesWritten === 'number';
+}
 
 /**
  * The zlib stream that `bytes` begin with, which holds `sizeBytes` bytes, and how long it is itself; throws `RepoInvalid`
  * where it holds more or less.
  */
 export function inflateStartOf(bytes: Buffer, sizeBytes: number): { body: Buffer; packedBytes: number } {
-  let result: InflatedWithEngine;
+  let result: unknown;
   try {
     const chunkSize = Math.min(Math.max(64, sizeBytes + 1), 64 * 1024);
-    const options = { maxOutputLength: Math.max(1, sizeBytes), chunkSize, info: true };
-    result = inflateSync(bytes, options) as unknown as InflatedWithEngine;
+    result = inflateSync(bytes, { maxOutputLength: Math.max(1, sizeBytes), chunkSize, info: true });
   } catch (cause) {
     throw damaged('an object', 'it is larger than it says, or its compressed bytes do not read', cause);
   }
+  if (!hasEngine(result)) throw internal('Cannot read an object: zlib does not tell how long it was when compressed');
   if (result.buffer.length !== sizeBytes) throw damaged('an object', 'it is smaller than it says');
   return { body: result.buffer, packedBytes: result.engine.bytesWritten };
 }

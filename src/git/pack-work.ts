@@ -1,18 +1,11 @@
 /** What is known of a pack while its index is made: its objects, those that wait for their bases, and what that has cost. */
-import { applyDelta, deltaResultBytes } from './delta.ts';
+import { applyDeltaInSteps, deltaResultBytes } from './delta.ts';
 import { damaged } from './errors.ts';
-import { type GitObject, hashObject, inflateStartOf, type ObjectType } from './object.ts';
+import { inflateLarge } from './large-object.ts';
+import { type GitObject, inflateStartOf, type ObjectType, startHash } from './object.ts';
 import type { ObjectCache } from './object-cache.ts';
 import { maxChain, parseEntry } from './pack-reader.ts';
-
-export interface PackLimits {
-  /** Largest object that is built from deltas or is one's base, in bytes. */
-  readonly maxObjectBytes: number;
-  /** Bytes made in all, again and again where bases do not fit into memory: what a pack that unfolds without end may cost. */
-  readonly maxWorkBytes: number;
-  /** Memory for bases, in bytes. */
-  readonly maxCachedBytes: number;
-}
+import { bytesPerTurn, type WorkMeter } from './work-meter.ts';
 
 /** SHA-1 of all before it, at the pack's end. */
 export const checksumBytes = 20;
@@ -30,7 +23,10 @@ export interface Slot {
 
 export interface Work {
   readonly pack: Buffer;
-  readonly limits: PackLimits;
+  /** Largest object that is built from deltas or is one's base, in bytes. */
+  readonly maxObjectBytes: number;
+  /** Counts bytes made, again and again where bases do not fit into memory. */
+  readonly meter: WorkMeter;
   readonly cache: ObjectCache;
   readonly slots: Map<number, Slot>;
   readonly byOid: Map<string, Slot>;
@@ -38,17 +34,19 @@ export interface Work {
   readonly waiting: Map<string | number, Slot[]>;
   /** Bases from elsewhere, by their offsets in the pack as it will be. */
   readonly added: Map<number, GitObject>;
-  bytes: number;
 }
 
 type BasePlace = { readonly offset: number } | { readonly oid: string } | undefined;
 
+/** A byte of a delta can cost as much as so many of an object, where its instructions do little. */
+const bytesPerDeltaByte = 16;
+
 /** The delta's object is known where its base is; else it waits. */
-export function settleDelta(work: Work, slot: Slot, place: BasePlace, delta: Buffer): void {
+export async function settleDelta(work: Work, slot: Slot, place: BasePlace, delta: Buffer): Promise<void> {
   const base = place && ('oid' in place ? work.byOid.get(place.oid) : work.slots.get(place.offset));
   if (base?.oid !== undefined) {
     attach(slot, base);
-    settle(work, slot, keep(work, slot, applyBounded(work, readSlot(work, base), delta)));
+    await settle(work, slot, await keep(work, slot, await applyBounded(work, await readSlot(work, base), delta)));
     return;
   }
   if (place === undefined || ('offset' in place && base === undefined))
@@ -66,13 +64,23 @@ function attach(slot: Slot, base: Slot): void {
 }
 
 /** Keeps the object for deltas to come; gives its id. */
-export function keep(work: Work, slot: Slot, object: GitObject): string {
+export async function keep(work: Work, slot: Slot, object: GitObject): Promise<string> {
   work.cache.set(slot.offset, object);
-  return hashObject(object.type, object.body);
+  return hashInTurns(object, work.meter);
+}
+
+/** The object's id. */
+export async function hashInTurns({ type, body }: GitObject, meter: WorkMeter): Promise<string> {
+  const hash = startHash(type, body.length);
+  for (let at = 0; at < body.length; at += bytesPerTurn) {
+    if (at > 0) await meter.turn();
+    hash.update(body.subarray(at, at + bytesPerTurn));
+  }
+  return hash.digest('hex');
 }
 
 /** The object is known: those that wait for it are so too, and those that wait for them. */
-export function settle(work: Work, known: Slot, knownOid: string): void {
+export async function settle(work: Work, known: Slot, knownOid: string): Promise<void> {
   const settled: [Slot, string][] = [[known, knownOid]];
   for (let pair = settled.pop(); pair !== undefined; pair = settled.pop()) {
     const [slot, oid] = pair;
@@ -81,7 +89,8 @@ export function settle(work: Work, known: Slot, knownOid: string): void {
     for (const key of [oid, slot.offset]) {
       for (const child of work.waiting.get(key) ?? []) {
         attach(child, slot);
-        settled.push([child, keep(work, child, readSlot(work, child))]);
+        settled.push([child, await keep(work, child, await readSlot(work, child))]);
+        await work.meter.rest();
       }
       work.waiting.delete(key);
     }
@@ -89,7 +98,7 @@ export function settle(work: Work, known: Slot, knownOid: string): void {
 }
 
 /** The object of a slot whose base is known: from memory, or made again from the nearest base that is there. */
-export function readSlot(work: Work, slot: Slot): GitObject {
+export async function readSlot(work: Work, slot: Slot): Promise<GitObject> {
   const chain: Slot[] = [];
   let object: GitObject | undefined;
   for (let at: Slot | undefined = slot; at !== undefined && object === undefined; at = at.base) {
@@ -97,35 +106,43 @@ export function readSlot(work: Work, slot: Slot): GitObject {
     if (object === undefined) chain.push(at);
   }
   for (const step of chain.reverse()) {
-    const read = inflateSlot(work, step);
-    if (object === undefined && read.type === 'delta') throw damaged('a pack', 'a delta has no base');
-    object =
-      object === undefined || read.type !== 'delta'
-        ? { type: read.type as ObjectType, body: read.body }
-        : applyBounded(work, object, read.body);
+    const read = await inflateSlot(work, step);
+    if (read.type !== 'delta') object = { type: read.type, body: read.body };
+    else if (object !== undefined) object = await applyBounded(work, object, read.body);
+    else throw damaged('a pack', 'a delta has no base');
     work.cache.set(step.offset, object);
+    await work.meter.rest();
   }
   if (object === undefined) throw damaged('a pack', 'a delta has no base');
   return object;
 }
 
-function inflateSlot(work: Work, { offset }: Slot): { type: ObjectType | 'delta'; body: Buffer } {
-  const { type, sizeBytes, data } = parseEntry(work.pack.subarray(offset, work.pack.length - checksumBytes), offset);
-  if (sizeBytes > work.limits.maxObjectBytes) throw damaged('a packed object', `it needs ${sizeBytes} bytes`);
-  account(work, sizeBytes);
-  return { type, body: inflateStartOf(data, sizeBytes).body };
+async function inflateSlot(work: Work, { offset }: Slot): Promise<{ type: ObjectType | 'delta'; body: Buffer }> {
+  const span = work.pack.subarray(offset, work.pack.length - checksumBytes);
+  const { type, sizeBytes, data } = parseEntry(span, offset);
+  if (sizeBytes > work.maxObjectBytes) throw damaged('a packed object', `it needs ${sizeBytes} bytes`);
+  work.meter.add(sizeBytes);
+  return { type, body: (await inflateBody(work, data, sizeBytes)).body };
 }
 
-function applyBounded(work: Work, base: GitObject, delta: Buffer): GitObject {
+/** The zlib stream that `data` begins with; a large one on zlib's own threads. */
+export async function inflateBody(
+  { meter }: Work,
+  data: Buffer,
+  sizeBytes: number,
+): Promise<{ body: Buffer; packedBytes: number }> {
+  if (sizeBytes <= bytesPerTurn) return inflateStartOf(data, sizeBytes);
+  return inflateLarge({ data, sizeBytes, signal: meter.signal });
+}
+
+async function applyBounded({ meter, maxObjectBytes }: Work, base: GitObject, delta: Buffer): Promise<GitObject> {
   const bytes = deltaResultBytes(delta);
-  if (bytes > work.limits.maxObjectBytes) throw damaged('a packed object', `it needs ${bytes} bytes`);
-  account(work, bytes);
-  return { type: base.type, body: applyDelta(base.body, delta) };
-}
-
-/** Counts bytes made; throws `RepoInvalid` above the limit. */
-export function account(work: Work, bytes: number): void {
-  work.bytes += bytes;
-  if (work.bytes > work.limits.maxWorkBytes)
-    throw damaged('a pack', `it unfolds to more than ${work.limits.maxWorkBytes} bytes`);
+  if (bytes > maxObjectBytes) throw damaged('a packed object', `it needs ${bytes} bytes`);
+  meter.add(bytes + delta.length * bytesPerDeltaByte);
+  const steps = applyDeltaInSteps(base.body, delta, bytesPerTurn);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return { type: base.type, body: step.value };
+    await meter.turn();
+  }
 }

@@ -21,7 +21,7 @@ export function formatPack(objects: readonly NewObject[]): FormattedPack {
   const entries: PackedEntry[] = [];
   let offset = header.length;
   for (const object of objects) {
-    const entry = formatEntry(object);
+    const entry = formatEntry(object, deflateSync(object.body));
     entries.push({ oid: object.oid, offset, crc32: crc32(entry) });
     parts.push(entry);
     offset += entry.length;
@@ -35,9 +35,9 @@ export function formatPack(objects: readonly NewObject[]): FormattedPack {
   };
 }
 
-/** The object as packs have it, whole. */
-export function formatEntry(object: GitObject): Buffer {
-  return Buffer.concat([formatEntryHeader(object), deflateSync(object.body)]);
+/** The object as packs have it, whole; `packed` is its zlib stream. */
+export function formatEntry(object: GitObject, packed: Buffer): Buffer {
+  return Buffer.concat([formatEntryHeader(object), packed]);
 }
 
 /** Type in bits 4-6, size in 4 bits and then groups of 7, lowest first. */

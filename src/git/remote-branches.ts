@@ -60,7 +60,8 @@ async function fetchCommit({ transport, refs, clone }: Remote, { id, tip, signal
   const server = await refs.server({ signal });
   const request = { wants: [id], haves, shallow: haves, depth: 1, filter: 'tree:0' } as const;
   const { pack } = await fetchPack({ transport, server }, request, { signal });
-  const found = (await indexPack(pack, { signal, findBase })).find(id);
+  const indexed = await indexPack(pack, { signal, findBase });
+  const found = await indexed.find(id);
   if (found?.type === 'commit') return found.body;
   throw repoInvalid(
     `Cannot read commit "${id}" of Yaml repo "${transport.shownUrl}": the server gave ${found ? `a ${found.type}` : 'something else'}`,

@@ -115,9 +115,10 @@ async function fetchBlobs(
   const request: FetchRequest = { wants: [...new Set(oids)], haves: [], shallow: [] };
   const { pack } = await fetchPack({ transport, server }, request, { signal });
   const indexed = await indexPack(pack, { signal });
-  const objects = request.wants.flatMap((oid): NewObject[] => {
-    const object = indexed.find(oid);
-    return object === undefined ? [] : [{ ...object, oid }];
-  });
+  const objects: NewObject[] = [];
+  for (const oid of request.wants) {
+    const object = await indexed.find(oid);
+    if (object !== undefined) objects.push({ ...object, oid });
+  }
   await clone.addObjects(objects, { signal });
 }

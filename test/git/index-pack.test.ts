@@ -103,8 +103,8 @@ describe('index of a downloaded pack', () => {
     const [a, ab, abc] = ['a', 'ab', 'abc'].map(oidOf);
     const pack = formatPack([refDelta(ab ?? '', growing(2, 'c')), refDelta(a ?? '', growing(1, 'b')), blob('a')]);
     const indexed = await indexPack(pack, { signal });
-    assert.equal(indexed.find(abc ?? '')?.body.toString(), 'abc');
-    assert.equal(indexed.find('1'.repeat(40)), undefined);
+    assert.equal((await indexed.find(abc ?? ''))?.body.toString(), 'abc');
+    assert.equal(await indexed.find('1'.repeat(40)), undefined);
   });
 
   it('adds the bases that a thin pack builds on, where they are what they are called', async () => {
@@ -112,7 +112,7 @@ describe('index of a downloaded pack', () => {
     const pack = formatPack([refDelta(base.oid, growing(1, 'b')), refDelta(oidOf('ab'), growing(2, 'c'))]);
     const options = { signal, findBase: (oid: string) => (oid === base.oid ? base : undefined) };
     const indexed = await indexPack(pack, options);
-    assert.equal(indexed.find(oidOf('abc'))?.body.toString(), 'abc');
+    assert.equal((await indexed.find(oidOf('abc')))?.body.toString(), 'abc');
     const again = await indexPack(indexed.pack, { signal });
     assert.deepEqual([again.count, again.index, again.checksum], [3, indexed.index, indexed.checksum]);
     const other = { type: 'blob', body: Buffer.from('z') } as const;
@@ -205,6 +205,92 @@ describe('index of a downloaded pack', () => {
     assert.equal((await indexPack(chain(4095), { signal })).count, 4096);
   });
 
+  /** Deltas before their bases, so that nothing is known until the last object: each makes `size` bytes in one way. */
+  const backwards = (length: number, size: number, instructions: readonly number[]): Buffer => {
+    const entries: Buffer[] = [blob('x'.repeat(size))];
+    let base = 'x'.repeat(size);
+    for (let depth = 0; depth < length; depth++) {
+      const letter = String.fromCharCode(97 + (depth % 26));
+      const body = Buffer.from([...varint(size), ...varint(size), 1, letter.charCodeAt(0), ...instructions]);
+      entries.unshift(refDelta(oidOf(base), body));
+      base = letter + base.slice(0, size - 1);
+    }
+    return formatPack(entries);
+  };
+  /** A copy of `bytes` from the base's start. */
+  const copy = (bytes: number): number[] => [0xf0, bytes & 0xff, (bytes >> 8) & 0xff, (bytes >> 16) & 0xff];
+
+  /** Turns that the event loop had while the pack was read. */
+  async function countTurns(read: () => Promise<unknown>): Promise<number> {
+    let turns = 0;
+    let next = setImmediate(function count() {
+      turns++;
+      next = setImmediate(count);
+    });
+    try {
+      await read();
+      return turns;
+    } finally {
+      clearImmediate(next);
+    }
+  }
+
+  const mebibyte = 1024 ** 2;
+  const slow: Record<string, { pack: () => Buffer; turns: number }> = {
+    'a chain that hangs on its last object': {
+      pack: () => backwards(24, 2 * mebibyte, copy(2 * mebibyte - 1)),
+      turns: 12,
+    },
+    'a delta of many small copies': {
+      pack: () => backwards(1, mebibyte / 2, Array.from({ length: mebibyte / 2 - 1 }, () => [0x90, 1]).flat()),
+      turns: 8,
+    },
+    'an object of many megabytes': {
+      pack: () => backwards(1, 24 * mebibyte, [...copy(16 * mebibyte - 1), ...copy(8 * mebibyte - 1), 1, 97]),
+      turns: 12,
+    },
+    'small objects in great number': {
+      pack: () => formatPack(Array.from({ length: 8000 }, (_, index) => blob(String(index)))),
+      turns: 7,
+    },
+  };
+  for (const [name, { pack, turns }] of Object.entries(slow)) {
+    it(`lets others have their turn while it reads ${name}`, async () => {
+      const made = pack();
+      const had = await countTurns(() => indexPack(made, { signal }));
+      assert.ok(had >= turns, `${had} turns`);
+    });
+  }
+
+  it('lets others have their turn while it adds bases', async () => {
+    const size = 3 * mebibyte;
+    const bases = Array.from({ length: 16 }, (_, index) => createObject('blob', Buffer.alloc(size, index)));
+    const delta = Buffer.from([...varint(size), ...varint(1), 1, 97]);
+    const pack = formatPack(bases.map(({ oid }) => refDelta(oid, delta)));
+    const findBase = (oid: string) => bases.find((base) => base.oid === oid);
+    const had = await countTurns(() => indexPack(pack, { signal, findBase }));
+    assert.ok(had >= 8, `${had} turns`);
+  });
+
+  it('makes no more of a small pack than a small pack is good for', async () => {
+    const huge = formatEntry({ type: 3, body: Buffer.from('a'), sizeBytes: 2 ** 31 });
+    const found = indexPack(formatPack([huge]), { signal });
+    await assert.rejects(found, { code: 'RepoInvalid', message: /unfolds to more than/ });
+    const noise = formatEntry({ type: 3, body: randomBytes(2 * mebibyte) });
+    // The same in a larger pack is looked at, and found to be no such file.
+    await assert.rejects(indexPack(formatPack([noise, huge]), { signal }), {
+      code: 'RepoInvalid',
+      message: /bytes that it says/,
+    });
+  });
+
   it('stops when told to', () =>
     assert.rejects(indexPack(bomb(2), { signal: AbortSignal.abort(new Error('enough')) }), /enough/));
+
+  it('stops amid a chain', async () => {
+    const pack = backwards(24, 2 * mebibyte, copy(2 * mebibyte - 1));
+    const ending = new AbortController();
+    setImmediate(() => setImmediate(() => ending.abort(new Error('enough'))));
+    await assert.rejects(indexPack(pack, { signal: ending.signal }), /enough/);
+  });
 });
