@@ -8,6 +8,7 @@ import type { TagVerdict } from '../select/selection.ts';
 import { formatPlace, formatVersion, readCurrent, type Target } from '../target/target.ts';
 import { findPolicy } from './find-policy.ts';
 import type { ImageLookup } from './look-up-images.ts';
+import { unpackListing } from './pack-listing.ts';
 import { needsPushTimes } from './policy-problems.ts';
 import { type PassContext, type PlannedPass, planPass } from './run-pass.ts';
 import { gatherFacts } from './select-images.ts';
@@ -76,8 +77,9 @@ async function judgeTags(
   await lookup.listTags([{ repository: policy.repository, pushTimes: needsPushTimes(policy) }]);
   const answer = lookup.tagsOf(policy.repository);
   if ('error' in answer) return [];
-  const facts = gatherFacts(policy, answer.value);
-  const [selection = selectTag(policy, answer.value.tags, undefined, { facts, nowMs })] = selections;
+  const listing = unpackListing(answer.value);
+  const facts = gatherFacts(policy, listing);
+  const [selection = selectTag(policy, listing.tags, undefined, { facts, nowMs })] = selections;
   return sortVerdicts(policy, selection.tags, facts);
 }
 

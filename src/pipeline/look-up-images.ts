@@ -3,9 +3,9 @@ import { setMaxListeners } from 'node:events';
 import { groupBy } from '../collection/group-by.ts';
 import { formatCanonical, type ImageRepository } from '../image/reference.ts';
 import type { Answer } from './answer.ts';
-import { type PackedListing, unpackListing } from './pack-listing.ts';
+import type { PackedListing } from './pack-listing.ts';
 import { type ImagePoller, type ManifestQuestion, nameManifest, type TagQuestion } from './poll-images.ts';
-import type { ManifestInfo, TagListing } from './ports.ts';
+import type { ManifestInfo } from './ports.ts';
 
 /** The registry's answers of one pass. */
 export interface ImageLookup {
@@ -13,8 +13,7 @@ export interface ImageLookup {
   listTags(questions: readonly TagQuestion[]): Promise<void>;
   /** Asks for all manifests not asked for yet. */
   fetchManifests(questions: readonly ManifestQuestion[]): Promise<void>;
-  /** Unpacked at each call: not to be held for longer than a decision takes. */
-  tagsOf(repository: ImageRepository): Answer<TagListing>;
+  tagsOf(repository: ImageRepository): Answer<PackedListing>;
   /** Never an earlier one where the last look failed: a tag is written only if it can be pulled. */
   manifestOf(question: ManifestQuestion): Answer<ManifestInfo>;
 }
@@ -40,10 +39,7 @@ export function createImageLookup(
       const asking = [...open].map(async ([name, question]) => [name, await poller.manifests.look(question)] as const);
       for (const [name, answer] of await untilAborted(Promise.all(asking), signal)) manifests.set(name, answer);
     },
-    tagsOf(repository) {
-      const answer = answerOf(listings, formatCanonical(repository));
-      return 'error' in answer ? answer : { ...answer, value: unpackListing(answer.value) };
-    },
+    tagsOf: (repository) => answerOf(listings, formatCanonical(repository)),
     manifestOf(question) {
       const answer = answerOf(manifests, nameManifest(question));
       return 'error' in answer || answer.stale === undefined ? answer : { error: answer.stale.error };

@@ -45,7 +45,8 @@ export function createRepoMemory(paths: readonly string[]): RepoMemory {
       const files = snapshot.files.filter(isWatched);
       const readBlobs = createBlobReader((oids) => repo.readBlobs(oids, { signal }));
       const next = await readFacts(known, files, readBlobs);
-      const { policies, problems } = resolvePolicies([...next.values()].map((facts) => facts.pieces));
+      const { problems, ...resolved } = resolvePolicies([...next.values()].map((facts) => facts.pieces));
+      const policies = keepUnchanged(resolved.policies, last?.contents.policies ?? []);
       const found = await readSites(next, { files, policies, readBlobs });
       const explicit = await readExplicitSites(files, policies, readBlobs);
       known = next;
@@ -59,6 +60,14 @@ export function createRepoMemory(paths: readonly string[]): RepoMemory {
       return contents;
     },
   };
+}
+
+/** The policies, each that is as it was as the same object: what was compiled and selected for it is remembered by that. */
+function keepUnchanged(policies: readonly Policy[], known: readonly Policy[]): readonly Policy[] {
+  const same = new Set(known);
+  if (policies.every((policy) => same.has(policy))) return policies;
+  const byText = new Map(known.map((policy) => [JSON.stringify(policy), policy]));
+  return policies.map((policy) => byText.get(JSON.stringify(policy)) ?? policy);
 }
 
 type ReadBlobs = (oids: Iterable<string>) => Promise<ReadonlyMap<string, Uint8Array>>;

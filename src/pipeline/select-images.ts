@@ -10,6 +10,7 @@ import type { TagFacts } from '../select/tag-facts.ts';
 import { formatVersion, readCurrent, type Target } from '../target/target.ts';
 import { type ImageSource, readImageSource } from './commit-message.ts';
 import type { ImageLookup } from './look-up-images.ts';
+import { type PackedListing, unpackListing } from './pack-listing.ts';
 import {
   describeEndless,
   describeForbidden,
@@ -22,6 +23,7 @@ import {
 } from './policy-problems.ts';
 import type { ManifestQuestion } from './poll-images.ts';
 import type { ManifestInfo, TagListing } from './ports.ts';
+import { recallSelection, rememberSelection, type SelectionQuestion } from './remember-selection.ts';
 
 /** What was decided in one pass. */
 export interface SelectedImages {
@@ -73,17 +75,14 @@ export async function selectImages(targets: readonly Target[], options: SelectOp
   });
   await lookup.listTags(usable.map((policy) => ({ repository: policy.repository, pushTimes: needsPushTimes(policy) })));
   const decisions: Decision[] = [];
-  for (const policy of usable) {
-    decisions.push(...decide(policy, byPolicy.get(policy) ?? [], { ...options, problems }));
-    // A decision over 100,000 tags takes a while: let signals and answers in between.
-    await setImmediate();
-  }
+  for (const policy of usable)
+    decisions.push(...(await decide(policy, byPolicy.get(policy) ?? [], { ...options, problems })));
   return { ...(await confirm(decisions, { ...options, problems })), problems };
 }
 
 type Gathering = SelectOptions & { readonly problems: Problem[] };
 
-function decide(policy: Policy, targets: readonly Target[], options: Gathering): Decision[] {
+async function decide(policy: Policy, targets: readonly Target[], options: Gathering): Promise<Decision[]> {
   const { lookup, problems } = options;
   const answer = lookup.tagsOf(policy.repository);
   if ('error' in answer) {
@@ -91,7 +90,7 @@ function decide(policy: Policy, targets: readonly Target[], options: Gathering):
     return [];
   }
   if (answer.stale !== undefined) problems.push(describeStale(policy, answer.stale));
-  if (needsPushTimes(policy) && answer.value.pushedMs === undefined) {
+  if (needsPushTimes(policy) && answer.value.times === undefined) {
     if (answer.stale === undefined) problems.push(describeTimeless(policy));
     return [];
   }
@@ -103,23 +102,40 @@ function decide(policy: Policy, targets: readonly Target[], options: Gathering):
     versions.flatMap(({ tag, digest }) => (policy.pin === 'digest' && digest === undefined ? (tag ?? []) : [])),
   );
   const asked = new Map<string, TagFacts>();
-  return [...new Set(versions.map(formatVersion))].map((current) => {
-    const selection = select({ policy, current, asked }, answer.value, options);
-    return { policy, current, unpinned, asked, selection };
-  });
+  const decisions: Decision[] = [];
+  for (const current of new Set(versions.map(formatVersion))) {
+    const selection = await select({ policy, current, asked }, answer.value, options);
+    decisions.push({ policy, current, unpinned, asked, selection });
+  }
+  return decisions;
 }
 
-function select(
+/** As it was selected before from the same, or anew. */
+async function select(
   { policy, current, asked }: Pick<Decision, 'policy' | 'current' | 'asked'>,
-  listing: TagListing,
+  listing: PackedListing,
   { nowMs, verdicts, holds }: Pick<SelectOptions, 'nowMs' | 'verdicts' | 'holds'>,
-): Selection {
+): Promise<Selection> {
   const hold = holds?.get(policy.key);
+  const question = { policy, listing, current, asked, nowMs };
+  const isUsual = hold === undefined && !verdicts;
+  const known = isUsual ? recallSelection(question) : undefined;
+  if (known !== undefined) return known;
+  const selection = selectAnew(question, hold);
+  // A decision over 100,000 tags takes a while: let signals and answers in between.
+  await setImmediate();
+  if (verdicts) return selection;
+  const kept = { ...selection, tags: [] };
+  if (isUsual) rememberSelection(question, kept);
+  return kept;
+}
+
+function selectAnew({ policy, listing, current, asked, nowMs }: SelectionQuestion, hold: Hold | undefined): Selection {
   const held = hold && new Set(hold.versions.map(({ version }) => version));
-  const facts = gatherFacts(policy, listing, asked);
-  const free = selectTag(policy, listing.tags, current, { nowMs, facts, ...(held && { held }) });
-  const selection = hold === undefined ? free : holdBack(policy, free, { hold, facts });
-  return verdicts ? selection : { ...selection, tags: [] };
+  const unpacked = unpackListing(listing);
+  const facts = gatherFacts(policy, unpacked, asked);
+  const free = selectTag(policy, unpacked.tags, current, { nowMs, facts, ...(held && { held }) });
+  return hold === undefined ? free : holdBack(policy, free, { hold, facts });
 }
 
 /** A tag whose manifest was not asked for is taken to have the platforms: if it is chosen then, it is asked. */
@@ -185,6 +201,5 @@ async function learn(
   const decides = policy.select.kind === 'digest' || policy.platforms.length > 0 || held;
   const answer = decides ? lookup.tagsOf(policy.repository) : undefined;
   if (answer === undefined || 'error' in answer) return { ...decision, asked, selection: { ...selection, digest } };
-  await setImmediate();
-  return { ...decision, asked, selection: select({ ...decision, asked }, answer.value, options) };
+  return { ...decision, asked, selection: await select({ ...decision, asked }, answer.value, options) };
 }

@@ -12,20 +12,27 @@ export interface BenchServers {
   gitUrl(repo: string): string;
   /** Puts images under these names: `acme/web:1.4.2` */
   publish(images: readonly string[]): Promise<void>;
+  /** How many requests the Git server had since it was asked last. */
+  countGitRequests(): Promise<number>;
   close(): Promise<void>;
 }
+
+/** Images that are published, each answered with the Git server's requests since the last. */
+type Order = readonly string[];
 
 /** Starts both for the bare repositories under `root`. */
 export async function startServers(root: string): Promise<BenchServers> {
   const child = fork(fileURLToPath(import.meta.url), [root], { execArgv: ['--import', 'tsx'] });
   const { host, gitRoot } = await ask<{ host: string; gitRoot: string }>(child);
+  const order = async (images: Order): Promise<number> => {
+    child.send(images);
+    return await ask<number>(child);
+  };
   return {
     host,
     gitUrl: (repo) => `${gitRoot}${repo}`,
-    async publish(images) {
-      child.send(images);
-      await ask(child);
-    },
+    publish: async (images) => void (await order(images)),
+    countGitRequests: () => order([]),
     async close() {
       child.disconnect();
       await once(child, 'exit');
@@ -47,12 +54,12 @@ function ask<Answer>(child: ChildProcess): Promise<Answer> {
 async function serve(root: string): Promise<void> {
   const registry = await startRegistryServer();
   const git = await startGitServer({ root });
-  process.on('message', (images: readonly string[]) => {
+  process.on('message', (images: Order) => {
     for (const image of images) {
       const [repository = '', tag = ''] = image.split(':');
       registry.publish(repository, tag);
     }
-    process.send?.({});
+    process.send?.(git.requests.splice(0).length);
   });
   process.once('disconnect', () => {
     void Promise.all([registry.close(), git.close()]);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { describe, it } from 'node:test';
 import { createImageLookup, type ImageLookup } from '../../src/pipeline/look-up-images.ts';
+import { packListing } from '../../src/pipeline/pack-listing.ts';
 import { createImagePoller } from '../../src/pipeline/poll-images.ts';
 import type { Registry } from '../../src/pipeline/ports.ts';
 import { fakeRegistry, handClock, hang, listingOf, manifestWith, testClock, unavailable } from './fake-registry.ts';
@@ -31,7 +32,7 @@ describe('createImageLookup', () => {
     await lookup.listTags([...repositories, ...repositories]);
     await lookup.listTags(repositories);
     assert.equal(asked.length, 3);
-    assert.deepEqual(lookup.tagsOf({ host: 'a.example', path: 'app-0' }), { value: listing });
+    assert.deepEqual(lookup.tagsOf({ host: 'a.example', path: 'app-0' }), { value: packListing(listing) });
     assert.deepEqual(lookup.tagsOf({ host: 'a.example', path: 'app-1' }), { error: unavailable });
   });
 
@@ -132,7 +133,7 @@ describe('createImageLookup of passes that follow each other', () => {
     assert.ok('error' in first.tagsOf(question.repository));
     const second = open();
     await second.listTags([question]);
-    assert.deepEqual(second.tagsOf(question.repository), { value: listing });
+    assert.deepEqual(second.tagsOf(question.repository), { value: packListing(listing) });
   });
 
   it('takes no manifest of earlier for one that is refused now', async () => {

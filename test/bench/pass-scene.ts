@@ -1,0 +1,88 @@
+/** A large Yaml repo on a server with all its images, and the program on top of it. */
+import { join } from 'node:path';
+import { openSession } from '../../src/compose.ts';
+import { parseConfig } from '../../src/config/load-config.ts';
+import { createImagePoller } from '../../src/pipeline/poll-images.ts';
+import { type PassReport, runPass } from '../../src/pipeline/run-pass.ts';
+import { makeBareRepo } from '../services/git-server.ts';
+import { indexOfFile, makeFiles, type RepoSize } from './manifests.ts';
+import type { BenchServers } from './servers.ts';
+
+const { signal } = new AbortController();
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+export interface Scene extends RepoSize {
+  readonly servers: BenchServers;
+  readonly url: string;
+  /** The bare repository on disk. */
+  readonly bare: string;
+  /** The next patch version of these policies' images. */
+  publish(policies: readonly number[]): Promise<void>;
+  /** The program with a clone of that name; `intervalMs` between two looks at an image, 0 asks at each pass. */
+  open(clone: string, options: { intervalMs: number }): PassBench;
+}
+
+export interface PassBench {
+  pass(): Promise<PassReport>;
+  /** As a webhook does: the policy's image is asked for again. */
+  expectImage(policy: number): void;
+  close(): Promise<void>;
+}
+
+/** Makes the repository and publishes 1.0.0 of each policy's image. */
+export async function makeScene(
+  { root, servers }: { root: string; servers: BenchServers },
+  size: RepoSize,
+  purpose = 'one',
+): Promise<Scene> {
+  const name = `${purpose}-${size.policyCount}-of-${size.fileCount}`;
+  const prefix = `${servers.host}/${name}`;
+  const bare = makeBareRepo(join(root, `${name}.git`), makeFiles(prefix, size));
+  const url = servers.gitUrl(`${name}.git`);
+  const patches = new Map<number, number>();
+  const pathOf = (policy: number) => `${name}/app-${indexOfFile(policy, size)}`;
+  const publish = async (policies: readonly number[]) => {
+    const images = policies.map((policy) => {
+      const patch = patches.get(policy) ?? 0;
+      patches.set(policy, patch + 1);
+      return `${pathOf(policy)}:1.0.${patch}`;
+    });
+    await servers.publish(images);
+  };
+  await publish(Array.from({ length: size.policyCount }, (_, index) => index));
+  return {
+    ...size,
+    servers,
+    url,
+    bare,
+    publish,
+    open: (clone, options) => openBench(url, join(root, `${name}-${clone}`), { ...options, pathOf }),
+  };
+}
+
+function openBench(
+  url: string,
+  stateDir: string,
+  { intervalMs, pathOf }: { intervalMs: number; pathOf: (policy: number) => string },
+): PassBench {
+  const result = parseConfig(JSON.stringify({ repos: [{ url }], stateDir, credentialSources: [] }), 'bench');
+  if ('problems' in result) throw new Error(JSON.stringify(result.problems));
+  const session = openSession(result.config, silent);
+  const [repo] = session.repos;
+  if (repo === undefined) throw new Error('the session has no repo');
+  const { context } = repo;
+  const { clock, concurrency, registry } = context;
+  const intervals = { intervalMs, maxIntervalMs: intervalMs };
+  const poller = createImagePoller(registry, { ...intervals, clock, concurrency, signal });
+  return {
+    pass: () => runPass({ ...context, poller }, { signal }),
+    expectImage: (policy) => void poller.expect(({ path }) => path === pathOf(policy)),
+    close: () => session.close(),
+  };
+}
+
+/** A figure counts only if the pass did what it is said to do. */
+export function expectCommit(report: PassReport | undefined, wanted: string | undefined): void {
+  if (report === undefined || report.commit !== wanted || report.problems.length > 0)
+    throw new Error(`The pass made ${report?.commit}, ${wanted} was wanted: ${JSON.stringify(report?.problems)}`);
+}
