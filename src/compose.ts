@@ -131,7 +131,7 @@ function openRepo(
   repo: RepoConfig,
   { config, registry, sign, log }: { config: Config; registry: Registry; sign: SignCommit | undefined; log: Log },
 ): { session: RepoSession; close(): Promise<void> } {
-  const { path, branch: baseBranch } = repo;
+  const { path } = repo;
   const transport = planTransport(repo, config);
   const yamlRepo = createYamlRepo({
     location: path === undefined ? { kind: 'remote', url: repo.url ?? '' } : { kind: 'local', path },
@@ -143,10 +143,7 @@ function openRepo(
     log: (message, fields) => log.debug(fields, message),
   });
   const forge = openForge(repo, transport);
-  const proposing =
-    forge === undefined || baseBranch === undefined
-      ? undefined
-      : { forge, branches: yamlRepo, baseBranch, memory: createProposalMemory() };
+  const proposing = forge === undefined ? undefined : { forge, branches: yamlRepo, memory: createProposalMemory() };
   const context = {
     repo: yamlRepo,
     proposing,

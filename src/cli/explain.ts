@@ -3,7 +3,7 @@ import { formatProblem, isError, toProblem } from '../error/problem.ts';
 import { describeAsked, type Hold } from '../hold/hold.ts';
 import { type Explanation, explainPolicy } from '../pipeline/explain-policy.ts';
 import { openLookup } from '../pipeline/run-pass.ts';
-import { type CommonFlags, exitCodes, type OpenSession, withSession } from './session.ts';
+import { type CommonFlags, exitCodes, judgeFailures, type OpenSession, withSession } from './session.ts';
 
 /** `tallyman explain NS/NAME`: every tag and why, every place and what becomes of it; nothing is written. */
 export function explainCommand(
@@ -25,7 +25,7 @@ export function explainCommand(
       }
     }
     process.stderr.write(failures.map((failure) => `${formatProblem(toProblem(failure))}\n`).join(''));
-    return exitCodes.failed;
+    return judgeFailures(failures);
   });
 }
 

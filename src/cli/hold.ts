@@ -1,7 +1,13 @@
 import { formatProblem, toProblem } from '../error/problem.ts';
-import { TallymanError } from '../error/tallyman-error.ts';
 import { changeHold, type HoldChange } from '../pipeline/change-hold.ts';
-import { type CommonFlags, exitCodes, type OpenSession, withSession } from './session.ts';
+import {
+  type CommonFlags,
+  exitCodes,
+  isPolicyInvalid,
+  judgeFailures,
+  type OpenSession,
+  withSession,
+} from './session.ts';
 
 /** `tallyman hold NS/NAME` and `tallyman resume NS/NAME`: a commit that changes no file, in the Yaml repo that has the policy. */
 export function holdCommand(
@@ -14,20 +20,23 @@ export function holdCommand(
     for (const { context } of session.repos) {
       try {
         const { told, problem } = await changeHold(context, { verb, policy, reason: flags.reason ?? '' }, { signal });
-        if (problem !== undefined) return tell([problem]);
+        if (problem !== undefined) {
+          tell([problem]);
+          return exitCodes.failed;
+        }
         process.stdout.write(`${told}\n`);
         return exitCodes.ok;
       } catch (error) {
         failures.push(error);
         // Another Yaml repo may have the policy; one that cannot be read may be it.
-        if (!(error instanceof TallymanError && error.code === 'PolicyInvalid')) break;
+        if (!isPolicyInvalid(error)) break;
       }
     }
-    return tell(failures.map((failure) => toProblem(failure)));
+    tell(failures.map((failure) => toProblem(failure)));
+    return judgeFailures(failures);
   });
 }
 
-function tell(problems: readonly Parameters<typeof formatProblem>[0][]): number {
+function tell(problems: readonly Parameters<typeof formatProblem>[0][]): void {
   process.stderr.write(problems.map((problem) => `${formatProblem(problem)}\n`).join(''));
-  return exitCodes.failed;
 }

@@ -32,7 +32,7 @@ async function planOne(context: ProposingContext, signal: AbortSignal): Promise<
 
 /** What of the plan goes to pull requests, and from which branches. */
 async function listProposed(
-  { repo, memory, proposing }: ProposingContext,
+  { repo, memory }: ProposingContext,
   { snapshot, updates }: PlannedPass,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
@@ -43,7 +43,7 @@ async function listProposed(
     const change = `${key}: ${printable(from ?? 'no version', 200)} → ${to}`;
     return policy === undefined
       ? []
-      : [`${change} goes to a pull request from ${nameProposal(policy, proposing?.baseBranch ?? '<branch>')}`];
+      : [`${change} goes to a pull request from ${nameProposal(policy, snapshot.branch)}`];
   });
 }
 

@@ -4,6 +4,7 @@ import { loadConfig } from '../config/load-config.ts';
 import type { Config } from '../config/schema.ts';
 import { describeUrlFault } from '../config/url-schema.ts';
 import { formatProblem, toProblem } from '../error/problem.ts';
+import { TallymanError } from '../error/tallyman-error.ts';
 import type { CheckReport } from '../pipeline/check-repo.ts';
 import type { ImagePoller } from '../pipeline/poll-images.ts';
 import type { Log } from '../pipeline/ports.ts';
@@ -47,8 +48,17 @@ export interface CommonFlags {
   readonly branch?: string;
 }
 
-/** Exit codes of every command. */
+/** Exit codes of every command; what each means is in the README. */
 export const exitCodes = { ok: 0, problems: 1, usage: 2, failed: 3 } as const;
+
+/** Of a command about one policy: `problems` where no Yaml repo has it as it can be used, `failed` where one could not be asked. */
+export function judgeFailures(failures: readonly unknown[]): number {
+  return failures.every(isPolicyInvalid) ? exitCodes.problems : exitCodes.failed;
+}
+
+export function isPolicyInvalid(failure: unknown): boolean {
+  return failure instanceof TallymanError && failure.code === 'PolicyInvalid';
+}
 
 interface Command {
   readonly session: Session;

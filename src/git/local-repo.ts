@@ -47,7 +47,7 @@ export function createLocalRepo({ path, branch, maxBlobBytes, sign }: LocalRepoO
       const tip = readTip(git, ref);
       const checkout = findCheckout(git, ref);
       if (checkout) needsRecovery(checkout, tip);
-      return snapshots.read(tip, store.find);
+      return snapshots.read({ ref, commit: tip }, store.find);
     },
     readBlobs: async (oids, { signal }) => open().store.readBlobs(oids, { maxBytes: maxBlobBytes, signal }),
     async listCommits(from, { count, signal }) {

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Snapshot } from '../pipeline/ports.ts';
+import { showBranch } from './branch.ts';
 import { isDamage } from './errors.ts';
 import { createKeptClone } from './kept-clone.ts';
 import { createRemoteBranches } from './remote-branches.ts';
@@ -71,10 +72,10 @@ export function createRemoteRepo(options: RemoteRepoOptions): ClosableYamlRepo {
     async fetch({ signal }) {
       tip = await remote.refs.fetchTip({ signal });
       const wanted = tip;
-      if (current?.commit === wanted.commit) return current;
+      if (current?.commit === wanted.commit && current.branch === showBranch(wanted.ref)) return current;
       current = await reading(signal, async () => {
         const commit = await clone.update(wanted, { signal });
-        return snapshots.read(commit, clone.objects().find);
+        return snapshots.read({ ...wanted, commit }, clone.objects().find);
       });
       return current;
     },

@@ -1,15 +1,17 @@
 /** Commits to snapshots: every file of a commit, reading only the folders that changed since the last one. */
 import type { RepoFile, Snapshot } from '../pipeline/ports.ts';
+import { showBranch } from './branch.ts';
 import { type FindObject, parseCommitTree, readBody } from './commit.ts';
 import { unreadable } from './errors.ts';
+import type { Tip } from './remote-refs.ts';
 import { decodeName, isFolder, parseTree } from './tree.ts';
 
 export interface SnapshotReader {
   /**
-   * The commit's files; the same object again for the commit read last. A file whose name, or a folder's on the way to
+   * The files of the branch's commit; the same object again for what was read last. A file whose name, or a folder's on the way to
    * it, is not UTF-8 is left out: its path cannot be told as text, and commits keep it byte for byte.
    */
-  read(commit: string, find: FindObject): Snapshot;
+  read(tip: Tip, find: FindObject): Snapshot;
 }
 
 /** Far above any repository that people edit, far below what a hostile tree of trees would unfold to. */
@@ -21,13 +23,14 @@ export function createSnapshotReader(): SnapshotReader {
   let last: Snapshot | undefined;
   let listings = new Map<string, readonly RepoFile[]>();
   return {
-    read(commit, find) {
-      if (last?.commit === commit) return last;
+    read({ commit, ref }, find) {
+      const branch = showBranch(ref);
+      if (last?.commit === commit && last.branch === branch) return last;
       const used = new Map<string, readonly RepoFile[]>();
       const root = parseCommitTree(readBody(find, commit, 'commit'));
       const files = listFiles({ find, known: listings, used, entries: { left: maxEntries } }, root, '');
       listings = used;
-      last = { commit, files };
+      last = { commit, branch, files };
       return last;
     },
   };

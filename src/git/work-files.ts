@@ -40,7 +40,7 @@ export function createWorkFiles(folder: string): Pick<YamlRepo, 'fetch' | 'readB
         return { path, oid, mode: '100644' };
       });
       paths = new Map(named.map(({ oid, path }) => [oid, path]));
-      return { commit: '', files: named };
+      return { commit: '', branch: '', files: named };
     },
     async readBlobs(oids, { signal }) {
       const wanted = [...new Set(oids)].values();

@@ -56,6 +56,8 @@ export interface RepoFile {
 /** The Yaml repo at one commit. An unchanged tip gives the same object again. */
 export interface Snapshot {
   readonly commit: string;
+  /** Short name of the branch that is at it: `main`. */
+  readonly branch: string;
   readonly files: readonly RepoFile[];
 }
 

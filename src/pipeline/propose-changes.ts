@@ -8,7 +8,7 @@ import { identifyPlan } from './commit-message.ts';
 import type { ImageLookup } from './look-up-images.ts';
 import { findBranches, findClosedVersions, findHoldMemory, type Proposing, tellMerged } from './propose-facts.ts';
 import { identifyFiles } from './propose-mark.ts';
-import { type Proposal, takeStep } from './propose-step.ts';
+import { type Proposal, type StepContext, takeStep } from './propose-step.ts';
 import { type ChooseVersions, openLookup, type PassContext, type PlannedPass, planPass } from './run-pass.ts';
 import { selectImages } from './select-images.ts';
 
@@ -51,8 +51,11 @@ export async function proposeChanges(
   const own = policies.filter(isProposed);
   if (proposing === undefined) return own.length === 0 ? nothing : { proposals: [], problems: [describeHomeless(own)] };
   if (own.length === 0 && !proposing.memory.mayHaveBranches) return nothing;
-  const { baseBranch, memory } = proposing;
-  const context = await pinBase(given, options);
+  const { memory } = proposing;
+  const base = await given.repo.fetch(options);
+  const baseBranch = base.branch;
+  // All groups are planned on one base.
+  const context = { ...given, repo: { ...given.repo, fetch: async () => base } };
   const prefix = formatBranchPrefix(baseBranch);
   const lookup = openLookup(context, options);
   const whole = await planPass(context, lookup, { ...options, wants: isProposed });
@@ -71,17 +74,11 @@ export async function proposeChanges(
   const problems = dedupeProblems([...whole.problems, ...plans.flatMap((plan) => plan.problems)]);
   const isDoubtful = findDoubts(problems);
   const steps = planProposals({ wanted, branches, pullRequests, held, isDoubtful });
-  const done = await takeSteps({ ...context, proposing }, { steps, plans }, options);
+  const done = await takeSteps({ ...context, proposing, baseBranch }, { steps, plans }, options);
   return {
     proposals: [...done.proposals, ...listHeld(plans, done.proposals)],
     problems: [...problems, ...done.problems],
   };
-}
-
-/** All groups are planned on one base. */
-async function pinBase(context: ProposingContext, options: CallOptions): Promise<ProposingContext> {
-  const snapshot = await context.repo.fetch(options);
-  return { ...context, repo: { ...context.repo, fetch: async () => snapshot } };
 }
 
 /** Names of the groups that have something to change. */
@@ -118,7 +115,7 @@ async function planGroups(
     const wants = (policy: Policy) => isProposed(policy) && (policy.group ?? batchGroup) === group;
     const choose = chooseWithout(context, { lookup, closed, held });
     const planned = await planPass(context, lookup, { ...options, wants, choose });
-    const branch = nameBranch(context.proposing?.baseBranch ?? '', group);
+    const branch = nameBranch(planned.snapshot.branch, group);
     const wanted = planned.edits.length === 0 ? undefined : toWanted(planned, { group, branch });
     const problems = [...planned.problems, ...[...held].map(([policy, version]) => describeClosed(policy, version))];
     plans.push({ branch, planned, wanted, isHeld: held.size > 0, problems });
@@ -161,7 +158,7 @@ function findDoubts(problems: readonly Problem[]): (policy: string) => boolean {
 }
 
 async function takeSteps(
-  context: ProposingContext & { readonly proposing: Proposing },
+  context: StepContext,
   { steps, plans }: { steps: readonly ProposalStep[]; plans: readonly GroupPlan[] },
   { signal }: CallOptions,
 ): Promise<ProposedChanges> {
@@ -201,9 +198,9 @@ function describeClosed(policy: string, { version, url }: ClosedVersion): Proble
 function describeHomeless(policies: readonly Policy[]): Problem {
   const [first] = policies;
   const more = policies.length > 1 ? ` and ${policies.length - 1} more` : '';
-  const found = 'no forge is known for the Yaml repo, or its branch is not named';
-  const message = `Cannot open pull requests for policy "${first?.key}"${more}: ${found}, both were wanted`;
+  const found = 'no forge is known for the Yaml repo';
+  const message = `Cannot open pull requests for policy "${first?.key}"${more}: ${found}, one was wanted`;
   return createProblem('ConfigInvalid', message, {
-    remedy: 'Set `branch` and `forge` of the Yaml repo under `repos` in the configuration.',
+    remedy: 'Set `forge` of the Yaml repo under `repos` in the configuration.',
   });
 }

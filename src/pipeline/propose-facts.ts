@@ -12,8 +12,6 @@ import { readOwnCommit } from './propose-mark.ts';
 export interface Proposing {
   readonly forge: Forge;
   readonly branches: RepoBranches;
-  /** Short name of the watched branch, which pull requests go into. */
-  readonly baseBranch: string;
   readonly memory: ProposalMemory;
 }
 

@@ -37,6 +37,8 @@ export interface StepContext {
   readonly clock: Clock;
   readonly author: CommitAuthor;
   readonly proposing: Proposing;
+  /** Short name of the watched branch, which pull requests go into. */
+  readonly baseBranch: string;
 }
 
 type Done = Omit<Proposal, 'branch' | 'updates'> & { readonly problem?: Problem };
@@ -98,7 +100,7 @@ async function push(
 
 /** Opens the pull request, or lets the open one say what the branch holds now. */
 async function show(
-  { proposing: { forge, baseBranch } }: StepContext,
+  { proposing: { forge }, baseBranch }: StepContext,
   { wanted, pullRequest }: Extract<ProposalStep, { kind: 'push' | 'show' }>,
   { planned, signal }: Showing,
 ): Promise<Done> {

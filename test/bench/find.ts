@@ -52,5 +52,5 @@ function openInMemory(texts: Record<string, string>): {
   }));
   const blobs = new Map(entries.map(({ oid, bytes }) => [oid, bytes]));
   const files: RepoFile[] = entries.map(({ path, oid }) => ({ path, oid, mode: '100644' }));
-  return { snapshot: { commit: 'c', files }, repo: { readBlobs: async () => blobs } };
+  return { snapshot: { commit: 'c', branch: 'main', files }, repo: { readBlobs: async () => blobs } };
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { commitFiles, runGit } from '../services/git-server.ts';
@@ -87,13 +88,17 @@ describe('a person wins', { concurrency: 2 }, () => {
 
   it('hold names the policies that there are, and knows wrong use', async () => {
     const scene = open('unknown');
-    const { code, stderr } = await scene.run('hold', 'shop/none');
-    assert.equal(code, 3);
-    assert.match(
-      stderr,
-      /Cannot hold policy "shop\/none": the Yaml repo has shop\/web, one of its policies was wanted/,
-    );
+    for (const verb of ['hold', 'resume']) {
+      const { code, stderr } = await scene.run(verb, 'shop/none');
+      assert.equal(code, 1);
+      const wanted = 'the Yaml repo has shop/web, one of its policies was wanted';
+      assert.ok(stderr.includes(`Cannot ${verb} policy "shop/none": ${wanted}`), stderr);
+    }
     assert.equal((await scene.run('hold')).code, 2);
+    rmSync(scene.bare, { recursive: true });
+    assert.equal((await scene.run('hold', 'shop/none')).code, 3);
+    mkdirSync(scene.bare);
+    runGit(scene.bare, ['init', '-q', '--bare', '.']);
   });
 
   it('works in a work tree too', async () => {

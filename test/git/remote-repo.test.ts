@@ -127,11 +127,16 @@ describe('remote repository', () => {
       const tip = commitFiles(bare, { 'a.yaml': '1' }, { branch: 'env/prod' });
       const repo = open({ branch: 'env/prod' });
       const base = await repo.fetch({ signal });
-      assert.equal(base.commit, tip);
+      assert.deepEqual([base.commit, base.branch], [tip, 'env/prod']);
       assert.equal((await repo.push(newCommit(base, { 'a.yaml': '2' }), { signal })).kind, 'pushed');
       assert.equal(runGit(bare, ['show', 'env/prod:a.yaml']), '2');
       runGit(bare, ['symbolic-ref', 'HEAD', 'refs/heads/env/prod']);
-      assert.equal((await open().fetch({ signal })).files.length, 1);
+      const following = open();
+      const { files, branch } = await following.fetch({ signal });
+      assert.deepEqual([files.length, branch], [1, 'env/prod']);
+      runGit(bare, ['branch', 'same', 'env/prod']);
+      runGit(bare, ['symbolic-ref', 'HEAD', 'refs/heads/same']);
+      assert.equal((await following.fetch({ signal })).branch, 'same');
     }));
 
   it('keeps up when the answer to an accepted push is lost', () =>

@@ -35,7 +35,7 @@ export function fakeYamlRepo(
     });
     const parents = past[0] === undefined ? [] : [past[0].info.id];
     const author = { name: 'Ann', email: 'ann@example.com' };
-    const snapshot = { commit: id, files: listed };
+    const snapshot = { commit: id, branch: 'main', files: listed };
     past.unshift({ info: { id, parents, message, author, whenMs: 1_700_000_000_000 + past.length }, snapshot });
     return snapshot;
   };

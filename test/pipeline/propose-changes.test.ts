@@ -50,7 +50,7 @@ function openWorld(listTags = async () => listingOf('1.0.0', '1.1.0')) {
   const registry = fakeRegistry({ listTags: () => listTags() });
   const openContext = (files = proposed, parts: Partial<Forge> = {}): ProposingContext => ({
     ...passOver(fakeYamlRepo(files), registry),
-    proposing: { forge: { ...forge, ...parts }, branches, baseBranch: 'main', memory: createProposalMemory() },
+    proposing: { forge: { ...forge, ...parts }, branches, memory: createProposalMemory() },
   });
   return { pulls, asked, tips, openContext };
 }

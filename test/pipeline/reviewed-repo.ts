@@ -143,7 +143,6 @@ function openTallyman(
   const { username } = gitea.user;
   const repo = createYamlRepo({
     location: { kind: 'remote', url: `${gitea.url}/${username}/${name}.git` },
-    branch: 'main',
     stateDir: folder,
     credential: async () => ({ username, password: gitea.token }),
   });
@@ -170,7 +169,7 @@ function openTallyman(
     author: { name: 'Bot', email: 'bot@example.com' },
     concurrency: 4,
     allowedRegistries: undefined,
-    proposing: { forge, branches: repo, baseBranch: 'main', memory: createProposalMemory() },
+    proposing: { forge, branches: repo, memory: createProposalMemory() },
   };
   return { context, end: () => Promise.all([repo.close(), forge.close()]) };
 }

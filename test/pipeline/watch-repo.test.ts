@@ -56,7 +56,7 @@ describe('watchRepo', () => {
     const repo = {
       async fetch() {
         looks += 1;
-        if (looks === 4) return { commit: 'c', files: [] };
+        if (looks === 4) return { commit: 'c', branch: 'main', files: [] };
         throw new TallymanError('RepoUnavailable', 'Cannot reach it');
       },
       readBlobs: async () => new Map(),
