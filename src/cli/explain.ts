@@ -1,6 +1,6 @@
 import { printable } from '../error/printable.ts';
 import { formatProblem, isError, toProblem } from '../error/problem.ts';
-import { describeAsked, type Hold } from '../hold/hold.ts';
+import { describeAsked, describeEnd, type Hold } from '../hold/hold.ts';
 import { type Explanation, explainPolicy } from '../pipeline/explain-policy.ts';
 import { openLookup } from '../pipeline/run-pass.ts';
 import { type CommonFlags, exitCodes, judgeFailures, type OpenSession, withSession } from './session.ts';
@@ -52,7 +52,8 @@ function formatExplanation(explanation: Explanation): string {
   return `${lines.map((line) => printable(line)).join('\n')}\n`;
 }
 
-function formatHold({ asked, versions }: Hold): string {
+function formatHold({ asked, endsAt, versions }: Hold): string {
+  if (endsAt !== undefined) return `nothing is written: ${describeEnd(endsAt)}`;
   if (asked !== undefined) return `${describeAsked(asked)} (commit ${asked.commit.slice(0, 7)})`;
   const lost = versions.map(
     ({ version, lost: where }) => `${version}${where === undefined ? '' : ` (${where.place})`}`,

@@ -98,6 +98,10 @@ export const catalogue = {
     severity: 'warning',
     remedy: 'Wait for a newer version, or run `tallyman resume NAMESPACE/NAME` to let the version be written again.',
   },
+  HistoryShallow: {
+    disposition: 'stalled',
+    remedy: 'Give the checkout its whole history: `git fetch --unshallow`, or `fetch-depth: 0` in CI.',
+  },
   WorkTreeDirty: { disposition: 'stalled', remedy: 'Commit, stash or undo the local changes to the files named.' },
   ForgeUnavailable: {
     disposition: 'retry',

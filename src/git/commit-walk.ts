@@ -43,7 +43,8 @@ export async function walkCommits({ from, count, read, shallow, signal }: WalkOp
     commits.push(commit);
     if (commits.length % commitsPerTurn === 0) await setImmediate();
     signal.throwIfAborted();
-    if (shallow.has(commit.id)) {
+    // Git also marks a first commit that lies at the boundary, and nothing is missing behind that.
+    if (shallow.has(commit.id) && commit.parents.length > 0) {
       open = true;
       if (commits.length < count) cut ??= { id: commit.id, depth };
       continue;

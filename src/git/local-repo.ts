@@ -54,7 +54,7 @@ export function createLocalRepo({ path, branch, maxBlobBytes, sign }: LocalRepoO
       const { git, store } = open();
       const read = (oid: string): CommitInfo => parseCommitInfo(oid, readBody(store.find, oid, 'commit'));
       const walk = await walkCommits({ from, count, read, shallow: readShallow(git.commonDir), signal });
-      return { commits: walk.commits, complete: walk.ended };
+      return { commits: walk.commits, complete: walk.ended, cut: walk.cut?.id };
     },
     findFiles: async (commit, paths) => findFiles(commit, paths, open().store.find),
     push: async (commit, { signal }) => {

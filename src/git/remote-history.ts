@@ -1,5 +1,5 @@
 /** The past of a remote's branch: what of it is here, and more of it when it is asked for. */
-import type { CommitInfo, RepoHistory } from '../pipeline/ports.ts';
+import type { CommitInfo, ListedCommits, RepoHistory } from '../pipeline/ports.ts';
 import { readBody } from './commit.ts';
 import { parseCommitInfo } from './commit-info.ts';
 import { walkCommits } from './commit-walk.ts';
@@ -32,7 +32,7 @@ const depths = [64, 512, 4096, 32_768];
 /** Reads a clone that is up to date; failures by damage are for the caller to mend. */
 export function createRemoteHistory(past: Past): RemoteHistory {
   const { clone } = past;
-  let last: { key: string; listed: Awaited<ReturnType<RepoHistory['listCommits']>> } | undefined;
+  let last: { key: string; listed: ListedCommits } | undefined;
   const abilities = async (signal: AbortSignal): Promise<FetchAbilities> =>
     findAbilities(await past.refs.server({ signal }));
   const ensure = async (commit: string, signal: AbortSignal): Promise<void> => {
@@ -48,7 +48,8 @@ export function createRemoteHistory(past: Past): RemoteHistory {
       if (last?.key === key) return last.listed;
       await ensure(from, signal);
       const listed = await listDeepening(past, { from, count, can: await abilities(signal), signal });
-      last = { key, listed };
+      // Somebody may give a shallow repository the rest of its past.
+      if (listed.cut === undefined) last = { key, listed };
       return listed;
     },
     async findFiles(commit, paths, { signal }) {
@@ -77,14 +78,11 @@ interface Listing {
 }
 
 /** Walks, and downloads more where the walk stops short. Where the remote has no more of it either, the list is not complete. */
-async function listDeepening(
-  { clone }: Past,
-  { from, count, can, signal }: Listing,
-): Promise<{ commits: readonly CommitInfo[]; complete: boolean }> {
+async function listDeepening({ clone }: Past, { from, count, can, signal }: Listing): Promise<ListedCommits> {
   const read = (oid: string): CommitInfo => parseCommitInfo(oid, readBody(clone.objects().find, oid, 'commit'));
   for (let stuck: string | undefined; ; ) {
     const { commits, cut, ended } = await walkCommits({ from, count, read, shallow: clone.shallow(), signal });
-    if (cut === undefined || cut.id === stuck) return { commits, complete: ended };
+    if (cut === undefined || cut.id === stuck) return { commits, complete: ended, cut: cut?.id };
     const depth = Math.min(count, depths.find((step) => step > cut.depth) ?? count);
     await clone.download((here) => (here.shallow.has(cut.id) ? formatDeepening(here, from, depth, can) : undefined), {
       signal,

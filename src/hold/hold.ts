@@ -21,6 +21,8 @@ export interface Hold {
   readonly policy: string;
   /** By `tallyman hold`. */
   readonly asked: AskedHold | undefined;
+  /** The commit at which a shallow history ends before it could say whether there is a hold; undefined where it says. */
+  readonly endsAt: string | undefined;
   /** Oldest first. */
   readonly versions: readonly HeldVersion[];
 }
@@ -29,7 +31,7 @@ export interface Hold {
 export const maxHeldVersions = 100;
 
 /**
- * The selection as the hold leaves it: nothing is written where a person asked so, and of other updates only what is above
+ * The selection as the hold leaves it: nothing is written where a person asked so or nobody knows, and of other updates only what is above
  * every version taken away. Else the next best version would follow at once where somebody went back.
  */
 export function holdBack(
@@ -37,10 +39,13 @@ export function holdBack(
   selection: Selection,
   { hold, facts }: { hold: Hold; facts?: ReadonlyMap<string, TagFacts> | undefined },
 ): Selection {
-  if (selection.kind !== 'update') return selection;
-  const { asked, versions } = hold;
-  const { tag } = selection;
-  if (asked !== undefined) return toHeld(selection, describeAsked(asked));
+  const { asked, endsAt, versions } = hold;
+  const { kind, tag } = selection;
+  // Beside a current version a digest may be written.
+  const writes = kind === 'update' || (kind === 'current' && policy.pin === 'digest');
+  if (asked !== undefined && writes) return toHeld(selection, describeAsked(asked));
+  if (endsAt !== undefined && writes) return toHeld(selection, describeEnd(endsAt));
+  if (kind !== 'update') return selection;
   const over = versions.find(({ version }) => tag !== undefined && !isAbove(policy, tag, { version, facts }));
   if (over === undefined) return selection;
   return toHeld(selection, `${tag}: not above ${over.version}, which a person took away`);
@@ -50,6 +55,11 @@ export function holdBack(
 export function describeAsked({ sinceMs, reason }: AskedHold): string {
   const since = `held since ${new Date(sinceMs).toISOString().slice(0, 10)}`;
   return reason === '' ? since : `${since}: ${reason}`;
+}
+
+/** What a shallow history leaves unknown. */
+export function describeEnd(commit: string): string {
+  return `the history here ends at commit ${commit.slice(0, 7)}, before what was written for it`;
 }
 
 /**
@@ -69,7 +79,8 @@ function isAbove(
   return order.compare(next, floor) > 0;
 }
 
-function toHeld(selection: Selection, reason: string): Selection {
+/** The selection with nothing to write, and why. */
+export function toHeld(selection: Selection, reason: string): Selection {
   const tags = selection.tags.map((verdict) =>
     verdict.verdict === 'selected' ? { ...verdict, verdict: 'held' as const, reason } : verdict,
   );

@@ -3,6 +3,7 @@ import type { Problem } from '../error/problem.ts';
 import { describeAsked, type Hold } from '../hold/hold.ts';
 import { formatHoldMark, formatReason, formatResumeMark } from '../hold/marks.ts';
 import { findPolicy } from './find-policy.ts';
+import { describeHeld } from './policy-problems.ts';
 import { describeRace, maxPushTries, pauseBeforeTry } from './push-plan.ts';
 import type { PassContext } from './run-pass.ts';
 
@@ -19,7 +20,7 @@ export interface ChangedHold {
   readonly commit: string | undefined;
   /** One line for people. */
   readonly told: string;
-  /** `PushRaced`: nothing was written. */
+  /** `PushRaced`, `HistoryShallow`: nothing was written. */
   readonly problem?: Problem;
 }
 
@@ -37,6 +38,7 @@ export async function changeHold(
     const targets = contents.targets.filter((target) => target.policy === policy);
     const found = await holds.find(repo, { commit: base.commit, policies: [policy], targets }, options);
     const hold = found.holds.get(policy.key);
+    if (hold?.endsAt !== undefined) return { commit: undefined, told: '', problem: describeHeld(policy, hold) };
     const done = describeDone(change, hold);
     if (done !== undefined) return { commit: undefined, told: done };
     const message = formatMessage(change, hold);

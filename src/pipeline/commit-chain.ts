@@ -11,10 +11,12 @@ export const maxCommitsRead = 20_000;
 export interface CommitChain {
   readonly tip: string;
   readonly ids: readonly string[];
-  /** Those that say something of policies, newest first. */
+  /** Those that say something of policies, newest first; none behind `cut`. */
   readonly marked: readonly MarkedCommit[];
   /** Nothing older is to be had, or to be looked at. */
   readonly complete: boolean;
+  /** Where a shallow repository ends: what came before this commit is not known, also what newer commits led to it. */
+  readonly cut: string | undefined;
 }
 
 const firstCount = 64;
@@ -32,8 +34,10 @@ export async function openChain(
   { tip, known }: { tip: string; known: CommitChain | undefined },
   options: ReadOptions,
 ): Promise<CommitChain> {
-  if (known?.tip === tip) return known;
-  const joined = known === undefined ? undefined : await joinChain(repo, { tip, known }, options);
+  // It may have been made whole meanwhile.
+  const isWhole = known?.cut === undefined;
+  if (known?.tip === tip && isWhole) return known;
+  const joined = known === undefined || !isWhole ? undefined : await joinChain(repo, { tip, known }, options);
   return joined ?? (await readChain(repo, { tip, count: firstCount }, options));
 }
 
@@ -52,13 +56,14 @@ async function readChain(
   { signal }: ReadOptions,
 ): Promise<CommitChain> {
   const wanted = Math.min(count, maxCommitsRead);
-  const { commits, complete } = await repo.listCommits(tip, { count: wanted, signal });
+  const { commits, complete, cut } = await repo.listCommits(tip, { count: wanted, signal });
+  const end = commits.findIndex(({ id }) => id === cut);
   return {
     tip,
     ids: commits.map(({ id }) => id),
-    marked: commits.flatMap(toMarked),
-    // Fewer without an end: the repository itself is shallow, and more are nowhere.
-    complete: complete || commits.length < wanted || wanted === maxCommitsRead,
+    marked: (end === -1 ? commits : commits.slice(0, end + 1)).flatMap(toMarked),
+    complete: complete || commits.length < wanted || cut !== undefined || wanted === maxCommitsRead,
+    cut,
   };
 }
 
@@ -87,7 +92,7 @@ async function joinChain(
     const merged = found.some(({ parents }) => parents.length > 1);
     if (!descends || (merged && marked.length > 0)) return undefined;
     const ids = [...found.map(({ id }) => id), ...known.ids].slice(0, maxCommitsRead);
-    return { tip, ids, marked: [...marked, ...known.marked], complete: known.complete };
+    return { tip, ids, marked: [...marked, ...known.marked], complete: known.complete, cut: undefined };
   }
   return undefined;
 }

@@ -42,7 +42,7 @@ export function createHoldMemory(): HoldMemory {
   let answers = new Map<string, Answer>();
   return {
     async find(repo, { commit, policies, targets }, options) {
-      if (chain?.tip !== commit) {
+      if (chain?.tip !== commit || chain.cut !== undefined) {
         chain = await openChain(repo, { tip: commit, known: chain }, options);
         answers = new Map();
       }
@@ -63,7 +63,8 @@ export function createHoldMemory(): HoldMemory {
         if (record === undefined) continue;
         const suspects = (lost.get(key) ?? []).map(({ suspect }) => suspect);
         const left = await dropReturned(record, { policy, targets: byPolicy.get(key) ?? [], past });
-        answers.set(key, { hold: toHold(key, left, suspects), written: record.written });
+        const endsAt = record.settled ? undefined : chain.cut;
+        answers.set(key, { hold: toHold(left, { key, endsAt, lost: suspects }), written: record.written });
       }
       return collectAnswers(policies, answers);
     },
@@ -162,8 +163,11 @@ async function countPast(
   }, 0);
 }
 
-function toHold(key: string, { asked, carried, since }: PolicyRecord, lost: readonly Suspect[]): Hold | undefined {
-  if (asked !== undefined) return { policy: key, asked, versions: [] };
+function toHold(
+  { asked, carried, since }: PolicyRecord,
+  { key, endsAt, lost }: { key: string; endsAt: string | undefined; lost: readonly Suspect[] },
+): Hold | undefined {
+  if (asked !== undefined || endsAt !== undefined) return { policy: key, asked, endsAt, versions: [] };
   if (since === undefined) return undefined;
   const versions = new Map(carried.map((version): [string, HeldVersion] => [version, { version, commit: since }]));
   for (const { update, file, line, place } of lost) {
@@ -171,7 +175,7 @@ function toHold(key: string, { asked, carried, since }: PolicyRecord, lost: read
     versions.set(update.to, { version: update.to, lost: { file, line, place }, commit: since });
   }
   if (versions.size === 0) return undefined;
-  return { policy: key, asked: undefined, versions: [...versions.values()].slice(-maxHeldVersions) };
+  return { policy: key, asked: undefined, endsAt: undefined, versions: [...versions.values()].slice(-maxHeldVersions) };
 }
 
 /** Files as they were. */

@@ -1,6 +1,6 @@
 /** What keeps a policy from being decided, or from being decided by what is there now. */
 import { createProblem, type Problem, toProblem } from '../error/problem.ts';
-import { describeAsked, type HeldVersion, type Hold } from '../hold/hold.ts';
+import { describeAsked, describeEnd, type HeldVersion, type Hold } from '../hold/hold.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Staleness } from './answer.ts';
 
@@ -70,9 +70,13 @@ export function describeTimesFault(policy: Policy, error: unknown): Problem {
   return { ...problem, message: `${problem.message}; meanwhile tags wait whose time is not known` };
 }
 
-/** What keeps a policy with a newer version from writing it: a person. At the place that lost the version, if one is known. */
+/** What keeps a policy with a newer version from writing it: a person, or a history that does not say. At the place that lost the version, if one is known. */
 export function describeHeld(policy: Policy, hold: Hold): Problem {
   const { key } = policy;
+  if (hold.endsAt !== undefined) {
+    const message = `Cannot update policy "${key}": ${describeEnd(hold.endsAt)}, one that goes further back was wanted`;
+    return createProblem('HistoryShallow', message, { place: policy.source, policy: key });
+  }
   const last = hold.versions.findLast(({ lost }) => lost !== undefined) ?? hold.versions.at(-1);
   const place = last?.lost && { file: last.lost.file, ...(last.lost.line !== undefined && { line: last.lost.line }) };
   const message =

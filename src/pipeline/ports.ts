@@ -102,17 +102,21 @@ export interface CommitInfo {
   readonly whenMs: number;
 }
 
+/** Commits of a branch. */
+export interface ListedCommits {
+  readonly commits: readonly CommitInfo[];
+  readonly complete: boolean;
+  readonly cut: string | undefined;
+}
+
 /** The past of a Yaml repo's branch. Failures as those of YamlRepo. */
 export interface RepoHistory {
   /**
    * The commit and what it descends from, newest first by the committers' clocks, a parent never before its child: at least
-   * `count` of them, or all there are (`complete`). What is not here yet is downloaded, no further back than that. Fewer
-   * and not `complete` where the repository itself is shallow: nobody there knows what came before.
+   * `count` of them, or all there are (`complete`). What is not here yet is downloaded, no further back than that. Where
+   * the repository itself is shallow there may be fewer: `cut` is the first of them whose parents nobody there has.
    */
-  listCommits(
-    from: string,
-    options: CallOptions & { count: number },
-  ): Promise<{ readonly commits: readonly CommitInfo[]; readonly complete: boolean }>;
+  listCommits(from: string, options: CallOptions & { count: number }): Promise<ListedCommits>;
   /** The blob ids of these paths in a listed commit; a path that is no regular file there is absent. `readBlobs` reads them. */
   findFiles(commit: string, paths: Iterable<string>, options: CallOptions): Promise<ReadonlyMap<string, string>>;
 }

@@ -1,5 +1,6 @@
 /** A person wins: a pull request that was closed without a merge holds its versions. */
 import { parseVersionText } from '../hold/find-lost.ts';
+import { toHeld } from '../hold/hold.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Selection } from '../select/selection.ts';
 import { createTagReader } from '../select/tag-reader.ts';
@@ -20,11 +21,7 @@ export interface ClosedVersion {
 export function holdClosed(policy: Policy, selection: Selection, closed: readonly ClosedVersion[]): Selection {
   const by = closed.find((version) => version.policy === policy.key && isHeld(policy, selection, version.version));
   if (by === undefined) return selection;
-  const reason = `${selection.tag}: ${by.version} was closed by a person without a merge, ${by.url}`;
-  const tags = selection.tags.map((verdict) =>
-    verdict.verdict === 'selected' ? { ...verdict, verdict: 'held' as const, reason } : verdict,
-  );
-  return { ...selection, kind: 'held', tag: undefined, digest: undefined, reason, tags };
+  return toHeld(selection, `${selection.tag}: ${by.version} was closed by a person without a merge, ${by.url}`);
 }
 
 function isHeld(policy: Policy, { kind, tag, digest }: Selection, version: string): boolean {

@@ -161,8 +161,8 @@ describe('history of a remote repository', () => {
       runGit(join(scene.bare, '..'), ['clone', '-q', '--bare', '--depth=20', `file://${scene.bare}`, 'cut.git']);
       const repo = scene.open({ location: { kind: 'remote', url: scene.server.url('cut.git') } });
       const tip = await repo.fetch({ signal });
-      const { commits, complete } = await repo.listCommits(tip.commit, { count: 30, signal });
-      assert.deepEqual([idsOf(commits), complete], [logOf(scene.bare, 20), false]);
+      const { commits, complete, cut } = await repo.listCommits(tip.commit, { count: 30, signal });
+      assert.deepEqual([idsOf(commits), complete, cut], [logOf(scene.bare, 20), false, commits[19]?.id]);
     }));
 });
 
@@ -183,8 +183,9 @@ describe('history of a local repository', () => {
       for (const [name, count, length, whole] of rows) {
         const repo = openLocal(join(folder, name));
         const tip = await repo.fetch({ signal });
-        const { commits, complete } = await repo.listCommits(tip.commit, { count, signal });
+        const { commits, complete, cut } = await repo.listCommits(tip.commit, { count, signal });
         assert.deepEqual([idsOf(commits), complete], [logOf(bare, length), whole], `${name} ${count}`);
+        assert.equal(cut, name === 'cut.git' && count === 99 ? commits[9]?.id : undefined);
         const found = await repo.findFiles(commits.at(-1)?.id ?? '', ['apps/history.yaml', 'a.yaml'], { signal });
         assert.equal(found.size, length === 31 ? 1 : 2);
         await repo.close();

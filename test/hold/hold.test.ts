@@ -42,7 +42,7 @@ describe('holdBack', () => {
   for (const [name, { policy, tag, held, kept }] of Object.entries(rows)) {
     it(name, () => {
       const versions = held.map((version) => ({ version, commit: 'c' }));
-      const hold = { policy: 'shop/web', asked: undefined, versions };
+      const hold = { policy: 'shop/web', asked: undefined, endsAt: undefined, versions };
       const selection = testSelection({ tag, tags: [{ tag, verdict: 'selected', reason: 'best' }] });
       const found = holdBack(testPolicy(policy), selection, { hold });
       if (kept) assert.equal(found, selection);
@@ -52,7 +52,7 @@ describe('holdBack', () => {
 
   it('holds every update where a person asked so, and changes nothing else', () => {
     const asked = { commit: 'c', sinceMs: Date.UTC(2025, 2, 1), reason: 'audit' };
-    const hold = { policy: 'shop/web', asked, versions: [] };
+    const hold = { policy: 'shop/web', asked, endsAt: undefined, versions: [] };
     const found = holdBack(testPolicy(), testSelection({ tag: '9.0.0' }), { hold });
     assert.deepEqual([found.kind, found.reason], ['held', 'held since 2025-03-01: audit']);
     const current = testSelection({ kind: 'current' });

@@ -20,7 +20,7 @@ function history(...lines: readonly string[]): FakeHistory {
       fake.asked.push(count);
       const start = fake.commits.findIndex(({ id }) => id === from);
       const commits = fake.commits.slice(start, start + count);
-      return { commits, complete: start + count >= fake.commits.length };
+      return { commits, complete: start + count >= fake.commits.length, cut: undefined };
     },
   };
   return fake;
@@ -115,14 +115,18 @@ describe('openChain', () => {
   }
 
   it('ends where a shallow repository has no more, though that is not the beginning', async () => {
-    const repo = history(...line(10));
+    const repo = history(...line(6, 4), `c4 c3 | ${resume}`, `c3 | ${resume}`);
     const shallow: FakeHistory = {
       ...repo,
-      listCommits: async (from, options) => ({ ...(await repo.listCommits(from, options)), complete: false }),
+      listCommits: async (from, options) => ({
+        ...(await repo.listCommits(from, options)),
+        complete: false,
+        cut: 'c5',
+      }),
     };
     const chain = await open(shallow, 'c10');
-    assert.equal(chain.ids.length, 10);
-    assert.equal(chain.complete, true);
+    assert.deepEqual([chain.ids.length, chain.complete, chain.cut, marked(chain)], [8, true, 'c5', []]);
+    assert.notEqual(await open(shallow, 'c10', chain), chain);
     repo.commits = history('other | rewritten').commits;
     assert.deepEqual((await open(shallow, 'other', chain)).ids, ['other']);
   });

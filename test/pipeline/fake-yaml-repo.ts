@@ -72,7 +72,7 @@ export function fakeYamlRepo(
       asked.push(`list ${count}`);
       const start = past.findIndex(({ info }) => info.id === from);
       const commits = past.slice(start, start + count).map(({ info }) => info);
-      return { commits, complete: start + count >= past.length };
+      return { commits, complete: start + count >= past.length, cut: undefined };
     },
     async findFiles(commit, paths) {
       asked.push(`files ${commit}`);

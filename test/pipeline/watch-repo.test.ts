@@ -61,7 +61,7 @@ describe('watchRepo', () => {
       },
       readBlobs: async () => new Map(),
       push: async () => ({ kind: 'moved' }) as const,
-      listCommits: async () => ({ commits: [], complete: true }),
+      listCommits: async () => ({ commits: [], complete: true, cut: undefined }),
       findFiles: async () => new Map(),
     };
     const registry = {
