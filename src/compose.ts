@@ -140,6 +140,7 @@ function openRepo(
     ...transport,
     timeoutMs: config.timeoutSeconds * 1000,
     sign,
+    pushOptions: repo.pushOptions,
     log: (message, fields) => log.debug(fields, message),
   });
   const forge = openForge(repo, transport);

@@ -79,6 +79,16 @@ export const repoSchema = z
     credentials: repoCredentialsSchema.optional().describe('Who asks, for an address https://…'),
     ssh: sshSchema.optional().describe('Who asks and who answers, for an SSH address.'),
     forge: forgeSchema.optional(),
+    pushOptions: z
+      .array(
+        z
+          .string()
+          .max(1000)
+          .regex(/^[ -~\u00a0-\uffff]+$/, { message: 'text on one line, without control characters' }),
+      )
+      .max(20)
+      .optional()
+      .describe('Push options, as `git push -o` sends them, with each commit that is pushed to the server: ci.skip'),
     caFile: fileSchema
       .optional()
       .describe('PEM file with a certificate authority that is trusted besides the well-known ones.'),
@@ -92,6 +102,8 @@ export const repoSchema = z
     const isSsh = repo.url !== undefined && isSshAddress(repo.url);
     const reject = (name: string, message: string): void => context.addIssue({ code: 'custom', path: [name], message });
     if (isSsh && repo.ssh === undefined) reject('ssh', '`ssh` with keyFile and knownHostsFile for an SSH address');
+    if (repo.url === undefined && repo.pushOptions !== undefined)
+      reject('pushOptions', 'a repository on a server (`url`) beside `pushOptions`');
     if (!isSsh && repo.ssh !== undefined) reject('ssh', 'an SSH address (ssh://user@host/path) beside `ssh`');
     for (const name of ['credentials', 'caFile', 'clientCertificate'] as const)
       if (isSsh && repo[name] !== undefined) reject(name, `an address https://host/path beside \`${name}\``);

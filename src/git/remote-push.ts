@@ -17,6 +17,8 @@ export interface Remote {
   readonly refs: RemoteRefs;
   readonly clone: KeptClone;
   readonly sign: SignCommit | undefined;
+  /** Sent with each commit. */
+  readonly pushOptions: readonly string[];
   readonly log: Log;
 }
 
@@ -30,8 +32,9 @@ interface Pushing {
 export async function pushCommit(remote: Remote, { commit, ref, signal }: Pushing): Promise<PushOutcome> {
   const { refs, capabilities } = await advertisePush(remote.transport, { signal });
   if (refs.get(ref) !== commit.base.commit) return { kind: 'moved' };
+  const options = checkOptions(remote, ref, capabilities);
   const { built, formatted } = await build(remote, commit);
-  const request = { ref, from: built.base, to: built.oid, pack: formatted.pack, capabilities };
+  const request = { ref, from: built.base, to: built.oid, pack: formatted.pack, capabilities, options };
   if (!(await swapRef(remote, request, signal))) return { kind: 'moved' };
   await keep(remote, { built, pack: formatted, ref }, signal);
   return { kind: 'pushed', commit: built.oid };
@@ -45,12 +48,13 @@ export async function pushBranch(
 ): Promise<PushOutcome> {
   const ref = formatBranchRef(branch);
   const { refs, capabilities } = await advertisePush(remote.transport, { signal });
+  const options = checkOptions(remote, ref, capabilities);
   const { built, formatted } = await build(remote, commit);
   const pushed: PushOutcome = { kind: 'pushed', commit: built.oid };
   // It may be there since a push whose answer was lost.
   if (refs.get(ref) === built.oid) return pushed;
   if (refs.get(ref) !== expected) return { kind: 'moved' };
-  const request = { ref, from: expected, to: built.oid, pack: formatted.pack, capabilities };
+  const request = { ref, from: expected, to: built.oid, pack: formatted.pack, capabilities, options };
   return (await swapRef(remote, request, signal)) ? pushed : { kind: 'moved' };
 }
 
@@ -66,6 +70,16 @@ export async function deleteBranch(
   if (found !== expected) return found === undefined;
   if (!capabilities.has('delete-refs')) throw pushRejected(branch, 'the server lets no branch be deleted');
   return swapRef(remote, { ref, from: expected, to: undefined, pack: undefined, capabilities }, signal);
+}
+
+/** The options to be sent; throws `PushRejected` where the server has no place for them. */
+function checkOptions({ pushOptions }: Remote, ref: string, capabilities: ReadonlySet<string>): readonly string[] {
+  if (pushOptions.length === 0 || capabilities.has('push-options')) return pushOptions;
+  throw pushRejected(
+    showBranch(ref),
+    'the server takes no push options, it must where `pushOptions` are configured',
+    'Let the server take them (`git config receive.advertisePushOptions true`), or remove `pushOptions` under `repos`.',
+  );
 }
 
 async function build(

@@ -20,19 +20,20 @@ interface RemoteRepoOptions {
   readonly stateDir: string;
   readonly maxBlobBytes: number;
   readonly sign?: SignCommit | undefined;
+  readonly pushOptions: readonly string[];
   readonly log: Log;
 }
 
 /** One branch behind a transport, read through a kept clone. */
 export function createRemoteRepo(options: RemoteRepoOptions): ClosableYamlRepo {
-  const { transport, branch, log } = options;
+  const { transport, branch, sign, pushOptions, log } = options;
   const key = createHash('sha256')
     .update(`${transport.shownUrl}\n${branch ?? ''}`)
     .digest('hex')
     .slice(0, 32);
   const refs = createRemoteRefs(transport, branch);
   const clone = createKeptClone(join(options.stateDir, key), { transport, server: refs.server });
-  const remote: Remote = { transport, refs, clone, sign: options.sign, log };
+  const remote: Remote = { transport, refs, clone, sign, pushOptions, log };
   const history = createRemoteHistory(remote);
   const snapshots = createSnapshotReader();
   let tip: Tip | undefined;

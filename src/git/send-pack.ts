@@ -13,6 +13,8 @@ export interface PushRequest {
   readonly to: string | undefined;
   /** Exactly the new objects; undefined where the ref is deleted. */
   readonly pack: Buffer | undefined;
+  /** What the server is told beside it; only for a server that can `push-options`. */
+  readonly options?: readonly string[] | undefined;
 }
 
 const noCommit = '0'.repeat(40);
@@ -36,9 +38,15 @@ export async function sendPack(
 ): Promise<PushAnswer> {
   // The side-band also makes a server with slow hooks send keep-alives, which the time limit needs.
   const sideBand = request.capabilities.has('side-band-64k');
-  const wanted = ['report-status', `agent=${agent}`, ...(sideBand ? ['side-band-64k'] : [])];
+  const told = request.options?.length ? [...request.options.map(encodePacket), flushPacket] : [];
+  const wanted = [
+    'report-status',
+    `agent=${agent}`,
+    ...(sideBand ? ['side-band-64k'] : []),
+    ...(told.length > 0 ? ['push-options'] : []),
+  ];
   const command = `${request.from ?? noCommit} ${request.to ?? noCommit} ${request.ref}\0 ${wanted.join(' ')}`;
-  const body = Buffer.concat([encodePacket(command), flushPacket, request.pack ?? Buffer.alloc(0)]);
+  const body = Buffer.concat([encodePacket(command), flushPacket, ...told, request.pack ?? Buffer.alloc(0)]);
   return parseReport(await transport.exchange('git-receive-pack', body, options), request.ref, sideBand);
 }
 

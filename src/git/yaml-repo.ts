@@ -30,6 +30,8 @@ export interface YamlRepoOptions extends TransportSettings {
   readonly stateDir: string;
   /** Signs each commit; what it throws, `push` throws. */
   readonly sign?: SignCommit | undefined;
+  /** Push options that a server gets with each commit, as `git push -o` sends them; a server that takes none is `PushRejected`. */
+  readonly pushOptions?: readonly string[] | undefined;
   readonly log?: Log | undefined;
   /** Longest silence of the server, in milliseconds; default 30,000. */
   readonly timeoutMs?: number | undefined;
@@ -57,7 +59,7 @@ export interface YamlRepoOptions extends TransportSettings {
  * RepoInvalid, PushRejected, WorkTreeDirty, or Internal where a changed path is no file of the base.
  */
 export function createYamlRepo(options: YamlRepoOptions): ClosableYamlRepo {
-  const { location, branch, stateDir, sign } = options;
+  const { location, branch, stateDir, sign, pushOptions = [] } = options;
   const maxBlobBytes = options.maxBlobBytes ?? 4 * 1024 * 1024;
   if (branch !== undefined) formatBranchRef(branch);
   if (location.kind === 'local') return inTurn(createLocalRepo({ path: location.path, branch, maxBlobBytes, sign }));
@@ -67,7 +69,7 @@ export function createYamlRepo(options: YamlRepoOptions): ClosableYamlRepo {
     maxAnswerBytes: options.maxAnswerBytes ?? 1024 ** 3,
   });
   const log = options.log ?? (() => undefined);
-  return inTurn(createRemoteRepo({ transport, branch, stateDir, maxBlobBytes, sign, log }));
+  return inTurn(createRemoteRepo({ transport, branch, stateDir, maxBlobBytes, sign, pushOptions, log }));
 }
 
 /** Nearly all of them change what the repo knows or has, so one waits for the other. Foreign failures end here. */

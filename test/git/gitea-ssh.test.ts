@@ -25,7 +25,9 @@ describe("Gitea's own SSH server", () => {
           const knownHosts = `[127.0.0.1]:${port} ${hostKey}\n`;
           const privateKey = readFileSync(key.file, 'utf8');
           const ssh = () => ({ keyFile: key.file, knownHostsFile: 'known_hosts', privateKey, knownHosts });
-          const repo = createYamlRepo({ location: { kind: 'remote', url }, stateDir: `${folder}/state-${name}`, ssh });
+          const pushOptions = name === 'writer' ? ['repo.private=true'] : [];
+          const stateDir = `${folder}/state-${name}`;
+          const repo = createYamlRepo({ location: { kind: 'remote', url }, stateDir, ssh, pushOptions });
           repos.push(repo);
           return repo;
         };
@@ -37,6 +39,8 @@ describe("Gitea's own SSH server", () => {
           const next = await writer.fetch({ signal });
           assert.equal((await writer.push(newCommit(next, { 'README.md': text }), { signal })).kind, 'pushed');
         }
+        const site = await (await gitea.api(`/repos/${gitea.user.username}/site`)).text();
+        assert.match(site, /"private":true/, 'by the push option');
         const reader = await open('reader', true);
         const tip = await reader.fetch({ signal });
         const refused = await failureOf(reader.push(newCommit(tip, { 'README.md': 'three' }), { signal }));
