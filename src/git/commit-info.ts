@@ -17,6 +17,7 @@ export function parseCommitInfo(id: string, body: Buffer): CommitInfo {
   return {
     id,
     parents: parseParents(body),
+    tree: /^[0-9a-f]{40}$/.exec(findHeader(headers, 'tree'))?.[0] ?? '',
     message: blank === -1 ? '' : decode(body.subarray(blank + 2)),
     author: parseIdentity(decode(Buffer.from(author, 'latin1'))),
     whenMs: parseTime(findHeader(headers, 'committer')),

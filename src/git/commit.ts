@@ -92,7 +92,8 @@ export async function buildCommit(commit: NewCommit, find: FindObject, sign?: Si
   const root = parseCommitTree(readBody(find, commit.base.commit, 'commit'));
   const edited = editTree({ root, blobs, readTree: (oid) => readBody(find, oid, 'tree') });
   for (const tree of edited.trees) objects.set(tree.oid, tree);
-  const { message, author, whenMs } = commit;
+  const { author, whenMs } = commit;
+  const message = commit.seal?.(edited.root) ?? commit.message;
   const body = formatCommit({ tree: edited.root, parents: [commit.base.commit], message, author, whenMs });
   const made = createObject('commit', sign === undefined ? body : addSignature(body, await sign(body, { whenMs })));
   objects.set(made.oid, made);

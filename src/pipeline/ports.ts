@@ -72,6 +72,8 @@ export interface NewCommit {
   readonly base: Snapshot;
   readonly changes: ReadonlyMap<string, Uint8Array>;
   readonly message: string;
+  /** What the message is once the id of the tree is known, which stands for all files of the commit; else `message` as it is. */
+  readonly seal?: ((tree: string) => string) | undefined;
   readonly author: CommitAuthor;
   /** Milliseconds since 1970, UTC. */
   readonly whenMs: number;
@@ -95,6 +97,8 @@ export interface CommitInfo {
   /** 40 hexadecimal digits. */
   readonly id: string;
   readonly parents: readonly string[];
+  /** Id of its tree, which stands for all its files; empty where it names none. */
+  readonly tree: string;
   /** With its trailers; what is not UTF-8 is replaced. */
   readonly message: string;
   readonly author: CommitAuthor;

@@ -7,7 +7,7 @@ import { type ProposalStep, planProposals, type WantedProposal } from '../propos
 import { identifyPlan } from './commit-message.ts';
 import type { ImageLookup } from './look-up-images.ts';
 import { findBranches, findClosedVersions, findHoldMemory, type Proposing, tellMerged } from './propose-facts.ts';
-import { identifyFiles } from './propose-mark.ts';
+import { identifyBase } from './propose-mark.ts';
 import { type Proposal, type StepContext, takeStep } from './propose-step.ts';
 import { type ChooseVersions, openLookup, type PassContext, type PlannedPass, planPass } from './run-pass.ts';
 import { selectImages } from './select-images.ts';
@@ -144,9 +144,13 @@ function chooseWithout(
   };
 }
 
-function toWanted({ edits, snapshot, changes }: PlannedPass, about: { group: string; branch: string }): WantedProposal {
+function toWanted(
+  { edits, snapshot, changes, message = '' }: PlannedPass,
+  about: { group: string; branch: string },
+): WantedProposal {
   const policies = [...new Set(edits.map(({ update }) => update.policy))];
-  return { ...about, plan: identifyPlan(edits), files: identifyFiles(snapshot, new Set(changes.keys())), policies };
+  const files = identifyBase(snapshot, { paths: new Set(changes.keys()), message });
+  return { ...about, plan: identifyPlan(edits), files, policies };
 }
 
 /** Whether something went wrong that may hide what a policy wants; a fault of no one policy may hide any of them. */

@@ -83,15 +83,15 @@ export function tellMerged<Repo extends RepoHistory>(
   return {
     ...repo,
     async listCommits(from, options) {
-      const { commits, complete } = await repo.listCommits(from, options);
+      const listed = await repo.listCommits(from, options);
       const told: CommitInfo[] = [];
-      for (const commit of commits) {
+      for (const commit of listed.commits) {
         const pullRequest = commit.parents.length === 1 ? merged.get(commit.id) : undefined;
         const isSilent = pullRequest !== undefined && readMarks(commit.message) === undefined;
         const text = isSilent ? await readText(proposing, pullRequest, options) : '';
         told.push(isSilent ? { ...commit, message: `${commit.message}\n\n${text}` } : commit);
       }
-      return { commits: told, complete };
+      return { ...listed, commits: told };
     },
   };
 }

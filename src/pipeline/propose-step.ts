@@ -92,8 +92,8 @@ async function push(
   const { snapshot: base, changes, message = '' } = planned;
   // Git keeps seconds.
   const whenMs = Math.floor(clock.nowMs() / 1000) * 1000;
-  const sealed = sealMessage({ message, parent: base.commit, whenMs }, wanted.files);
-  const commit = { base, changes, message: sealed, author, whenMs };
+  const seal = (tree: string): string => sealMessage({ message, parent: base.commit, tree, whenMs }, wanted.files);
+  const commit = { base, changes, message, seal, author, whenMs };
   const outcome = await proposing.branches.pushBranch({ branch: wanted.branch, expected, commit }, { signal });
   return outcome.kind === 'pushed';
 }

@@ -20,7 +20,7 @@ export interface KnownBranch {
 
 export interface OwnCommit {
   readonly plan: string;
-  /** Of the bytes that the touched files had before. */
+  /** Of the bytes that the touched files had before, and of what is carried of earlier versions. */
   readonly files: string;
   /** Keys of the policies whose versions it writes. */
   readonly policies: readonly string[];

@@ -17,6 +17,7 @@ describe('commit as people read it', () => {
     assert.deepEqual(parse([body]), {
       id,
       parents,
+      tree: 'b'.repeat(40),
       message: 'Fix\n\nKey: value\n',
       author: { name: 'Ada', email: 'ada@example.com' },
       whenMs: 1_700_000_100_000,
@@ -64,6 +65,13 @@ describe('commit as people read it', () => {
   }
 
   it('is read without any header', () => {
-    assert.deepEqual(parse(['nonsense']), { id, parents: [], message: '', author: { name: '', email: '' }, whenMs: 0 });
+    assert.deepEqual(parse(['nonsense']), {
+      id,
+      parents: [],
+      tree: '',
+      message: '',
+      author: { name: '', email: '' },
+      whenMs: 0,
+    });
   });
 });

@@ -29,7 +29,7 @@ function history(...lines: readonly string[]): FakeHistory {
 function toCommit(line: string): CommitInfo {
   const [ids = '', message = 'a person'] = line.split(' | ');
   const [id = '', ...parents] = ids.split(' ');
-  return { id, parents, message, author: { name: 'Ann', email: 'ann@example.com' }, whenMs: 0 };
+  return { id, parents, tree: '', message, author: { name: 'Ann', email: 'ann@example.com' }, whenMs: 0 };
 }
 
 const line = (count: number, from = 0): string[] =>

@@ -36,7 +36,10 @@ export function fakeYamlRepo(
     const parents = past[0] === undefined ? [] : [past[0].info.id];
     const author = { name: 'Ann', email: 'ann@example.com' };
     const snapshot = { commit: id, branch: 'main', files: listed };
-    past.unshift({ info: { id, parents, message, author, whenMs: 1_700_000_000_000 + past.length }, snapshot });
+    past.unshift({
+      info: { id, parents, tree: '', message, author, whenMs: 1_700_000_000_000 + past.length },
+      snapshot,
+    });
     return snapshot;
   };
   const newest = (): Snapshot => past[0]?.snapshot ?? take('first');

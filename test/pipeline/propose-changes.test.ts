@@ -23,8 +23,9 @@ function openWorld(listTags = async () => listingOf('1.0.0', '1.1.0')) {
     async pushBranch({ branch, expected, commit }: BranchPush) {
       if (tips.get(branch) !== expected) return { kind: 'moved' };
       const id = `branch-${commits.size}`;
-      const { message, author, whenMs } = commit;
-      commits.set(id, { id, parents: [commit.base.commit], message, author, whenMs });
+      const { author, whenMs } = commit;
+      const message = commit.seal?.('tree') ?? commit.message;
+      commits.set(id, { id, parents: [commit.base.commit], tree: 'tree', message, author, whenMs });
       tips.set(branch, id);
       return { kind: 'pushed', commit: id };
     },
