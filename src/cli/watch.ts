@@ -16,11 +16,12 @@ interface WatchOptions {
 /** Resolves to an exit code once the signal aborts; at once where the server's address cannot be had. */
 export async function watchRepos(session: Session, { config, log, signal }: WatchOptions): Promise<number> {
   const { repos, poller } = session;
+  const batchMs = config.batchSeconds * 1000;
   const watched = repos.map(({ name, context }, index) => ({
     address: name,
     branch: config.repos[index]?.branch,
     context: { ...context, poller },
-    wake: createWake(),
+    wake: createWake({ batchMs }),
   }));
   const passed = new Set<number>();
   const server = await startServer(session, log, {

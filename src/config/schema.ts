@@ -114,6 +114,12 @@ export const configSchema = z
       .describe(
         'Time between two looks at an image repository that has not changed for hours; not less than intervalSeconds.',
       ),
+    batchSeconds: z
+      .number()
+      .min(0)
+      .max(60)
+      .default(0.2)
+      .describe('Wait for more after a webhook, so that images published together go out in one commit; 0 for none.'),
     concurrency: z
       .int()
       .min(1)

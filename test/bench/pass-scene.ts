@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { openSession } from '../../src/compose.ts';
 import { parseConfig } from '../../src/config/load-config.ts';
 import { createImagePoller } from '../../src/pipeline/poll-images.ts';
+import type { ProposingContext } from '../../src/pipeline/propose-changes.ts';
 import { type PassReport, runPass } from '../../src/pipeline/run-pass.ts';
+import { createWake } from '../../src/pipeline/wake.ts';
+import { watchRepo } from '../../src/pipeline/watch-repo.ts';
 import { makeBareRepo } from '../services/git-server.ts';
 import { indexOfFile, makeFiles, type RepoSize } from './manifests.ts';
 import type { BenchServers } from './servers.ts';
@@ -26,7 +29,17 @@ export interface PassBench {
   pass(): Promise<PassReport>;
   /** As a webhook does: the policy's image is asked for again. */
   expectImage(policy: number): void;
+  /** Passes as the daemon makes them, with the configuration's window. */
+  watch(): Watching;
   close(): Promise<void>;
+}
+
+interface Watching {
+  /** As a webhook about that policy's image. */
+  wake(policy: number): void;
+  /** The next pass is done. */
+  passDone(): Promise<void>;
+  stop(): Promise<void>;
 }
 
 /** Makes the repository and publishes 1.0.0 of each policy's image. */
@@ -74,10 +87,40 @@ function openBench(
   const { clock, concurrency, registry } = context;
   const intervals = { intervalMs, maxIntervalMs: intervalMs };
   const poller = createImagePoller(registry, { ...intervals, clock, concurrency, signal });
+  const expectImage = (policy: number) => void poller.expect(({ path }) => path === pathOf(policy));
+  const { batchSeconds } = result.config;
   return {
     pass: () => runPass({ ...context, poller }, { signal }),
-    expectImage: (policy) => void poller.expect(({ path }) => path === pathOf(policy)),
+    expectImage,
+    watch: () => watch({ ...context, poller }, { batchMs: batchSeconds * 1000, expectImage }),
     close: () => session.close(),
+  };
+}
+
+function watch(
+  context: ProposingContext,
+  { batchMs, expectImage }: { batchMs: number; expectImage: (policy: number) => void },
+): Watching {
+  const wake = createWake({ batchMs });
+  const abort = new AbortController();
+  let onPass = () => {};
+  const watching = watchRepo(context, {
+    intervalMs: 3_600_000,
+    log: silent,
+    signal: abort.signal,
+    wake,
+    onPass: () => onPass(),
+  });
+  return {
+    wake(policy) {
+      expectImage(policy);
+      wake.wake();
+    },
+    passDone: () => new Promise((resolve) => (onPass = resolve)),
+    async stop() {
+      abort.abort();
+      await watching;
+    },
   };
 }
 

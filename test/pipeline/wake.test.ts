@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createWake } from '../../src/pipeline/wake.ts';
+import { handClock } from './fake-registry.ts';
 
 /** Sleeps that end by their signal alone; their number. */
 function sleeper() {
@@ -40,6 +41,49 @@ describe('createWake', () => {
     assert.deepEqual(slept, [2, 3]);
     wake.wake();
     await third;
+  });
+
+  it('waits for more once woken, from the first time on, and not where nobody woke it', async () => {
+    const wake = createWake({ batchMs: 200 });
+    const clock = handClock();
+    const { signal } = new AbortController();
+    let ended = 0;
+    const pause = async () => {
+      await wake.pause(1000, { clock, signal });
+      ended += 1;
+    };
+    const pass = async (ms: number) => {
+      clock.pass(ms);
+      await new Promise(setImmediate);
+    };
+    const first = pause();
+    wake.wake();
+    await pass(0);
+    await pass(199);
+    wake.wake();
+    assert.equal(ended, 0);
+    await pass(1);
+    assert.equal(ended, 1);
+    const second = pause();
+    await pass(999);
+    assert.equal(ended, 1);
+    await pass(1);
+    assert.equal(ended, 2);
+    await Promise.all([first, second]);
+    assert.equal(clock.sleepers, 0);
+  });
+
+  it('waits for more also where it was woken before the pause, and ends with the signal', async () => {
+    const wake = createWake({ batchMs: 200 });
+    const clock = handClock();
+    const abort = new AbortController();
+    wake.wake();
+    const pause = wake.pause(1000, { clock, signal: abort.signal });
+    await new Promise(setImmediate);
+    assert.equal(clock.sleepers, 1);
+    abort.abort();
+    await pause;
+    assert.equal(clock.sleepers, 0);
   });
 
   it('ends with the signal, also with one that came before', async () => {

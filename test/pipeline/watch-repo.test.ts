@@ -7,7 +7,7 @@ import type { Clock, Log } from '../../src/pipeline/ports.ts';
 import { createRepoMemory } from '../../src/pipeline/repo-memory.ts';
 import { createWake } from '../../src/pipeline/wake.ts';
 import { createProblemTeller, watchRepo } from '../../src/pipeline/watch-repo.ts';
-import { fakeRegistry } from './fake-registry.ts';
+import { fakeRegistry, handClock, listingOf } from './fake-registry.ts';
 import { fakeYamlRepo, passOver } from './fake-yaml-repo.ts';
 
 function recordingLog(): { log: Log; lines: string[] } {
@@ -110,4 +110,56 @@ describe('watchRepo with a wake', () => {
     await watchRepo(context, { intervalMs: 1000, log, signal: abort.signal, wake, onPass: () => did.push('over') });
     assert.deepEqual(did, ['fetch', 'over', 'fetch', 'over', 'sleep']);
   });
+
+  it('writes in one commit what is published within the window', async () => {
+    const abort = new AbortController();
+    const clock = handClock();
+    const wake = createWake({ batchMs: 200 });
+    const names = ['web', 'api', 'worker'];
+    const repo = fakeYamlRepo(Object.assign({}, ...names.map(releaseFiles)));
+    const published = new Map<string, string>();
+    const registry = fakeRegistry({ listTags: async ({ path }) => listingOf('1.0.0', published.get(path) ?? '1.0.0') });
+    const { log, lines } = recordingLog();
+    let passes = 0;
+    const onPass = () => {
+      passes += 1;
+    };
+    const watching = watchRepo(passOver(repo, registry, clock), {
+      intervalMs: 60_000,
+      log,
+      signal: abort.signal,
+      wake,
+      onPass,
+    });
+    await until(() => passes === 1 && clock.sleepers === 1);
+    for (const name of names) {
+      published.set(`acme/${name}`, '1.1.0');
+      wake.wake();
+      await until(() => clock.sleepers === 1);
+      clock.pass(60);
+    }
+    assert.equal(passes, 1);
+    clock.pass(20);
+    await until(() => passes === 2);
+    abort.abort();
+    await watching;
+    assert.equal(lines.filter((line) => line.startsWith('info ')).length, 3);
+    assert.equal(repo.messages.length, 2);
+  });
 });
+
+/** A policy and a place of its image. */
+function releaseFiles(name: string): Record<string, string> {
+  const image = `ghcr.io/acme/${name}`;
+  return {
+    [`${name}/policy.yaml`]: `apiVersion: tallyman.dev/v1alpha1\nkind: ImagePolicy\nmetadata: {name: ${name}, namespace: shop}\nspec: {image: ${image}, select: {semver: "*"}}\n`,
+    [`${name}/app.yaml`]: `image: ${image}:1.0.0\n`,
+  };
+}
+
+async function until(isDone: () => boolean): Promise<void> {
+  for (let turns = 0; !isDone(); turns += 1) {
+    assert.ok(turns < 10_000, 'it never came');
+    await new Promise(setImmediate);
+  }
+}
