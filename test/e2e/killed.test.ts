@@ -14,7 +14,7 @@ import { readTree, startWorld, tipOf, type World } from './world.ts';
 
 const apps = ['web', 'api'];
 /** Bounds the random part. */
-const seconds = Number(process.env.KILLED_SECONDS ?? 25);
+const seconds = Number(process.env.KILLED_SECONDS ?? 10);
 
 /** A step at which the process ends: before or after the server has served a request. */
 interface Step {
