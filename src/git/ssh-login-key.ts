@@ -1,7 +1,8 @@
 /** The private key that signs in to an SSH server: OpenSSH's format or PEM, with or without a passphrase. */
-import { createPrivateKey, type KeyObject } from 'node:crypto';
-import type { ParsedKey, utils } from 'ssh2';
+import type { KeyObject } from 'node:crypto';
+import type { ParsedKey } from 'ssh2';
 import { TallymanError } from '../error/tallyman-error.ts';
+import { type ParseKey, readSshPrivateKey, wantedSshKey } from './ssh-private-key.ts';
 
 /** What is read anew for each connection. */
 export interface SshAccess {
@@ -13,30 +14,23 @@ export interface SshAccess {
   readonly knownHosts: string;
 }
 
-type ParseKey = typeof utils.parseKey;
-
 /** The key, ready to sign; throws `ConfigInvalid`, without a word of the key. */
 export function parseLoginKey(access: SshAccess, parseKey: ParseKey): ParsedKey {
-  const text = access.privateKey.trim().replace(/\r\n?/g, '\n');
-  const isOpenSsh = text.startsWith('-----BEGIN OPENSSH PRIVATE KEY-----');
-  const isLocked = isOpenSsh
-    ? isLockedOpenSsh(text)
-    : /^-----BEGIN [^\n]*ENCRYPTED|^Proc-Type: 4,ENCRYPTED/m.test(text);
-  if (isLocked && access.passphrase === undefined)
-    throw keyFault(
-      access,
-      'it is locked',
-      'a passphrase',
-      'Give passphraseFile or passphraseEnv beside keyFile in the configuration.',
-    );
-  const key = isOpenSsh
-    ? parse(text, isLocked ? access.passphrase : undefined, parseKey)
-    : parsePem(text, access.passphrase, parseKey);
-  if (key !== undefined) return key;
-  if (isLocked) throw keyFault(access, 'the passphrase does not open it', "the key's own passphrase");
-  if (/^(?:ssh-|ecdsa-)|BEGIN [A-Z0-9 ]*PUBLIC KEY/.test(text))
-    throw keyFault(access, 'it holds a public key', 'the private one');
-  throw keyFault(access, 'it cannot be read', 'an ed25519, ecdsa or rsa key as `ssh-keygen` makes it');
+  const read = readSshPrivateKey(access.privateKey, access.passphrase, parseKey);
+  if (read.kind === 'unusable') throw keyFault(access, read.found, wantedSshKey);
+  if (read.kind === 'key') {
+    const key = toLoginKey(read.key, parseKey);
+    if (key === undefined) throw keyFault(access, 'the key is of a type that SSH does not use', wantedSshKey);
+    return key;
+  }
+  if (access.passphrase !== undefined)
+    throw keyFault(access, 'the passphrase does not open it', "the key's own passphrase");
+  throw keyFault(
+    access,
+    'it is locked',
+    'a passphrase',
+    'Give passphraseFile or passphraseEnv beside keyFile in the configuration.',
+  );
 }
 
 function keyFault({ keyFile }: SshAccess, found: string, wanted: string, remedy?: string): TallymanError {
@@ -45,36 +39,24 @@ function keyFault({ keyFile }: SshAccess, found: string, wanted: string, remedy?
   });
 }
 
-/** The cipher's name is the first field behind `openssh-key-v1\0`. Source: OpenSSH's PROTOCOL.key. */
-function isLockedOpenSsh(text: string): boolean {
-  const bytes = Buffer.from(text.split('\n').slice(1, 3).join(''), 'base64');
-  return bytes.toString('latin1', 19, 23) !== 'none';
-}
-
-function parse(text: string, passphrase: string | undefined, parseKey: ParseKey): ParsedKey | undefined {
-  const parsed: ParsedKey | Error | readonly ParsedKey[] = parseKey(text, passphrase);
-  const key = Array.isArray(parsed) ? parsed[0] : parsed;
-  return key instanceof Error || !key.isPrivateKey() ? undefined : key;
-}
-
-/** Node reads more kinds of PEM than ssh2 does. */
-function parsePem(text: string, passphrase: string | undefined, parseKey: ParseKey): ParsedKey | undefined {
-  let key: KeyObject;
-  try {
-    key = createPrivateKey({ key: text, format: 'pem', ...(passphrase !== undefined && { passphrase }) });
-  } catch {
-    return undefined;
-  }
+/** As ssh2 wants it, which reads fewer kinds of PEM than Node does; undefined for a kind of key that it has not. */
+function toLoginKey(key: KeyObject, parseKey: ParseKey): ParsedKey | undefined {
   switch (key.asymmetricKeyType) {
     case 'rsa':
-      return parse(String(key.export({ type: 'pkcs1', format: 'pem' })), undefined, parseKey);
+      return parse(String(key.export({ type: 'pkcs1', format: 'pem' })), parseKey);
     case 'ec':
-      return parse(String(key.export({ type: 'sec1', format: 'pem' })), undefined, parseKey);
+      return parse(String(key.export({ type: 'sec1', format: 'pem' })), parseKey);
     case 'ed25519':
-      return parse(formatOpenSsh(key), undefined, parseKey);
+      return parse(formatOpenSsh(key), parseKey);
     default:
       return undefined;
   }
+}
+
+function parse(text: string, parseKey: ParseKey): ParsedKey | undefined {
+  const parsed: ParsedKey | Error | readonly ParsedKey[] = parseKey(text);
+  const key = Array.isArray(parsed) ? parsed[0] : parsed;
+  return key instanceof Error || !key.isPrivateKey() ? undefined : key;
 }
 
 /** ssh2 knows Ed25519 keys in this form alone. Source: OpenSSH's PROTOCOL.key; RFC 8709, section 4. */

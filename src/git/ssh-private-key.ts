@@ -1,19 +1,29 @@
 /** Private SSH keys: OpenSSH's own format, and PEM (PKCS #1, SEC 1, PKCS #8), each with or without a passphrase. */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { keyInvalid, keyLocked, type SigningKey } from './signing-key.ts';
+import type { utils } from 'ssh2';
 
-const wanted = 'an SSH private key as ssh-keygen makes it (ed25519, ecdsa or rsa)';
+/** ssh2's reader of OpenSSH's format; handed over, so that ssh2 is loaded only where it is needed. */
+export type ParseKey = typeof utils.parseKey;
+
+/** `locked`: there is no passphrase, or it does not open the key. */
+export type SshKeyReading =
+  | { readonly kind: 'key'; readonly key: KeyObject }
+  | { readonly kind: 'locked' }
+  | { readonly kind: 'unusable'; readonly found: string };
+
+/** What a text has to be, for messages. */
+export const wantedSshKey = 'an SSH private key as ssh-keygen makes it (ed25519, ecdsa or rsa)';
 const openSshTypes = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'ssh-rsa'];
 const openSshKey = /-----BEGIN OPENSSH PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END OPENSSH PRIVATE KEY-----/;
 const pemKey = /-----BEGIN ((?:RSA |EC |ENCRYPTED )?PRIVATE KEY)-----[\s\S]+-----END \1-----/;
 
-/** The key in the text; throws `ConfigInvalid`, which tells a public key, a locked one and a wrong passphrase apart. */
-export async function parseSshPrivateKey(key: SigningKey): Promise<KeyObject> {
-  const [armored, base64] = openSshKey.exec(key.text) ?? [];
-  if (armored !== undefined && base64 !== undefined) return parseOpenSsh(key, armored, Buffer.from(base64, 'base64'));
-  const [pem] = pemKey.exec(key.text) ?? [];
-  if (pem !== undefined) return parsePem(key, pem);
-  throw keyInvalid(key.file, describeOther(key.text), wanted);
+/** The key in the text, or what is wrong with it, without a word of the key. */
+export function readSshPrivateKey(text: string, passphrase: string | undefined, parseKey: ParseKey): SshKeyReading {
+  const [armored, base64] = openSshKey.exec(text) ?? [];
+  if (armored !== undefined && base64 !== undefined)
+    return readOpenSsh({ armored, bytes: Buffer.from(base64, 'base64') }, passphrase, parseKey);
+  const [pem] = pemKey.exec(text) ?? [];
+  return pem === undefined ? { kind: 'unusable', found: describeOther(text) } : readPem(pem, passphrase);
 }
 
 function describeOther(text: string): string {
@@ -22,18 +32,21 @@ function describeOther(text: string): string {
   return 'it holds no private key that can be read';
 }
 
-async function parseOpenSsh(key: SigningKey, armored: string, bytes: Buffer): Promise<KeyObject> {
+function readOpenSsh(
+  { armored, bytes }: { armored: string; bytes: Buffer },
+  passphrase: string | undefined,
+  parseKey: ParseKey,
+): SshKeyReading {
   const header = readHeader(bytes);
-  if (header === undefined) throw keyInvalid(key.file, 'the key is damaged', wanted);
+  if (header === undefined) return { kind: 'unusable', found: 'the key is damaged' };
   if (!openSshTypes.includes(header.type))
-    throw keyInvalid(key.file, `the key is of type "${header.type.slice(0, 60)}"`, wanted);
-  if (header.locked && key.passphrase === undefined) throw keyLocked(key);
-  const { default: ssh2 } = await import('ssh2');
-  const parsed = ssh2.utils.parseKey(armored.replace(/\r\n?/g, '\n'), header.locked ? key.passphrase : undefined);
+    return { kind: 'unusable', found: `the key is of type "${header.type.slice(0, 60)}"` };
+  if (header.locked && passphrase === undefined) return { kind: 'locked' };
+  const parsed = parseKey(armored.replace(/\r\n?/g, '\n'), header.locked ? passphrase : undefined);
   const [first] = Array.isArray(parsed) ? parsed : [parsed];
-  if (first === undefined || first instanceof Error)
-    throw header.locked ? keyLocked(key) : keyInvalid(key.file, 'the key is damaged', wanted);
-  return createPrivateKey(first.getPrivatePEM());
+  if (first !== undefined && !(first instanceof Error))
+    return { kind: 'key', key: createPrivateKey(first.getPrivatePEM()) };
+  return header.locked ? { kind: 'locked' } : { kind: 'unusable', found: 'the key is damaged' };
 }
 
 /**
@@ -58,12 +71,12 @@ function readHeader(bytes: Buffer): { locked: boolean; type: string } | undefine
   };
 }
 
-function parsePem(key: SigningKey, pem: string): KeyObject {
+function readPem(pem: string, passphrase: string | undefined): SshKeyReading {
   const locked = pem.includes('ENCRYPTED');
-  if (locked && key.passphrase === undefined) throw keyLocked(key);
+  if (locked && passphrase === undefined) return { kind: 'locked' };
   try {
-    return createPrivateKey({ key: pem, format: 'pem', passphrase: key.passphrase });
+    return { kind: 'key', key: createPrivateKey({ key: pem, format: 'pem', ...(locked && { passphrase }) }) };
   } catch {
-    throw locked ? keyLocked(key) : keyInvalid(key.file, 'the key is damaged or of an unknown type', wanted);
+    return locked ? { kind: 'locked' } : { kind: 'unusable', found: 'the key is damaged or of an unknown type' };
   }
 }

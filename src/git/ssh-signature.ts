@@ -1,8 +1,8 @@
 /** Signatures as `ssh-keygen -Y sign` makes them. Source: OpenSSH's PROTOCOL.sshsig. */
 import { createHash, type KeyObject, sign } from 'node:crypto';
 import type { SignCommit } from './sign-commit.ts';
-import { keyInvalid, type SigningKey } from './signing-key.ts';
-import { parseSshPrivateKey } from './ssh-private-key.ts';
+import { keyInvalid, keyLocked, type SigningKey } from './signing-key.ts';
+import { readSshPrivateKey, wantedSshKey } from './ssh-private-key.ts';
 
 /** What Git signs and verifies under. Source: git's gpg-interface.c. */
 const namespace = 'git';
@@ -12,7 +12,11 @@ const minRsaBits = 1024;
 
 /** A signer with that key; throws `ConfigInvalid` for what is no usable private key. */
 export async function openSshKey(key: SigningKey): Promise<SignCommit> {
-  const signer = createSigner(await parseSshPrivateKey(key), key.file);
+  const { default: ssh2 } = await import('ssh2');
+  const read = readSshPrivateKey(key.text, key.passphrase, ssh2.utils.parseKey);
+  if (read.kind === 'locked') throw keyLocked(key);
+  if (read.kind === 'unusable') throw keyInvalid(key.file, read.found, wantedSshKey);
+  const signer = createSigner(read.key, key.file);
   return async (payload) => formatSshSignature(signer, payload);
 }
 

@@ -83,11 +83,11 @@ describe('SSH keys', () => {
   it('that are none are named, without a word of them', () =>
     withSshScene(async (scene) => {
       const rows: [privateKey: string, wanted: RegExp][] = [
-        ['', /cannot be read/],
-        ['s3cret', /cannot be read/],
+        ['', /no private key that can be read/],
+        ['s3cret', /no private key that can be read/],
         ['ssh-ed25519 AAAA me', /holds a public key/],
-        ['-----BEGIN OPENSSH PRIVATE KEY-----\ns3cret\n-----END OPENSSH PRIVATE KEY-----', /locked|cannot be read/],
-        [scene.access.privateKey.replace(/\n[^\n]+\n-----END/, '\n-----END'), /cannot be read/],
+        ['-----BEGIN OPENSSH PRIVATE KEY-----\ns3cret\n-----END OPENSSH PRIVATE KEY-----', /the key is damaged/],
+        [scene.access.privateKey.replace(/\n[^\n]+\n-----END/, '\n-----END'), /the key is damaged/],
       ];
       for (const [privateKey, wanted] of rows) {
         const failure = await refusal(scene, { privateKey });
