@@ -29,6 +29,9 @@ export interface RemoteHistory extends RepoHistory {
 /** Commits deep, one download after the other: most questions are answered by the first. */
 const depths = [64, 512, 4096, 32_768];
 
+/** Messages of more commits are not kept in memory: they are read again. */
+const maxRemembered = 1024;
+
 /** Reads a clone that is up to date; failures by damage are for the caller to mend. */
 export function createRemoteHistory(past: Past): RemoteHistory {
   const { clone } = past;
@@ -49,7 +52,7 @@ export function createRemoteHistory(past: Past): RemoteHistory {
       await ensure(from, signal);
       const listed = await listDeepening(past, { from, count, can: await abilities(signal), signal });
       // Somebody may give a shallow repository the rest of its past.
-      if (listed.cut === undefined) last = { key, listed };
+      if (listed.cut === undefined && listed.commits.length <= maxRemembered) last = { key, listed };
       return listed;
     },
     async findFiles(commit, paths, { signal }) {

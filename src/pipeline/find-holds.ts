@@ -55,7 +55,7 @@ export function createHoldMemory(): HoldMemory {
         return record === undefined ? [] : listDoubts(policy, record, byPolicy.get(policy.key) ?? []);
       });
       const past = createPast(repo, chain, options);
-      const found = await findLost(doubts, past);
+      const found = await findLost(doubts, past, options);
       const lost = groupBy(found, ({ policy }) => policy.key);
       for (const policy of open) {
         const { key } = policy;
@@ -88,6 +88,7 @@ async function readRecords(
   const records = new Map<string, PolicyRecord>();
   let reached = chain;
   for (;;) {
+    options.signal.throwIfAborted();
     for (const policy of policies) {
       if (records.get(policy.key)?.settled !== true) records.set(policy.key, readPolicyRecord(policy, reached.marked));
     }
@@ -114,11 +115,16 @@ function listDoubts(policy: Policy, { written, since }: PolicyRecord, targets: r
 }
 
 /** Looks at the files as they were when the versions were written, and where that says nothing, at all that came after. */
-async function findLost(doubts: readonly Doubt[], past: Past): Promise<ReadonlySet<Doubt>> {
+async function findLost(
+  doubts: readonly Doubt[],
+  past: Past,
+  { signal }: { signal: AbortSignal },
+): Promise<ReadonlySet<Doubt>> {
   const lost = new Set<Doubt>();
   for (const listCommits of [(since: string) => [since], past.commitsAfter]) {
     const open = doubts.filter((doubt) => !lost.has(doubt));
     for (const [since, same] of groupBy(open, (doubt) => doubt.since)) {
+      signal.throwIfAborted();
       const blobs = await past.readFiles(listCommits(since), new Set(same.map(({ suspect }) => suspect.file)));
       for (const doubt of same)
         if (blobs.get(doubt.suspect.file)?.some((bytes) => hadMore(doubt, bytes))) lost.add(doubt);
