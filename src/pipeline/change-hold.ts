@@ -4,8 +4,9 @@ import { describeAsked, type Hold } from '../hold/hold.ts';
 import { formatHoldMark, formatReason, formatResumeMark } from '../hold/marks.ts';
 import { findPolicy } from './find-policy.ts';
 import { describeHeld } from './policy-problems.ts';
+import { isProposed, type ProposingContext } from './propose-changes.ts';
+import { resumeClosed } from './propose-resume.ts';
 import { describeRace, maxPushTries, pauseBeforeTry } from './push-plan.ts';
-import type { PassContext } from './run-pass.ts';
 
 /** What is asked: `{ verb: 'hold', policy: 'shop/web', reason: 'until the audit is done' }` */
 export interface HoldChange {
@@ -26,11 +27,12 @@ export interface ChangedHold {
 
 /** Commits and pushes the change, again where the branch moved. Throws `PolicyInvalid` where there is no such policy. */
 export async function changeHold(
-  context: PassContext,
+  context: ProposingContext,
   change: HoldChange,
   options: { signal: AbortSignal },
 ): Promise<ChangedHold> {
-  const { repo, memory, holds, clock, author } = context;
+  const { repo, memory, holds, clock, author, proposing } = context;
+  const freed: string[] = [];
   for (let tries = 1; ; tries += 1) {
     const base = await repo.fetch(options);
     const contents = await memory.read(repo, base, options);
@@ -39,7 +41,9 @@ export async function changeHold(
     const found = await holds.find(repo, { commit: base.commit, policies: [policy], targets }, options);
     const hold = found.holds.get(policy.key);
     if (hold?.endsAt !== undefined) return { commit: undefined, told: '', problem: describeHeld(policy, hold) };
-    const done = describeDone(change, hold);
+    if (change.verb === 'resume' && proposing !== undefined && isProposed(policy))
+      freed.push(...(await resumeClosed(proposing, { policy, baseBranch: base.branch }, options)));
+    const done = describeDone(change, { hold, freed });
     if (done !== undefined) return { commit: undefined, told: done };
     const message = formatMessage(change, hold);
     const commit = { base, changes: new Map(), message, author, whenMs: clock.nowMs() };
@@ -50,9 +54,15 @@ export async function changeHold(
   }
 }
 
-function describeDone({ verb, policy }: HoldChange, hold: Hold | undefined): string | undefined {
+function describeDone(
+  { verb, policy }: HoldChange,
+  { hold, freed }: { hold: Hold | undefined; freed: readonly string[] },
+): string | undefined {
   if (verb === 'hold') return hold?.asked && `${policy} is ${describeAsked(hold.asked)}: nothing to do`;
-  return hold === undefined ? `${policy} is not held: nothing to do` : undefined;
+  if (hold !== undefined) return undefined;
+  return freed.length === 0
+    ? `${policy} is not held: nothing to do`
+    : `${policy} is proposed again: closed pull requests hold its versions no more (${freed.join(', ')})`;
 }
 
 function describeChange({ verb, policy }: HoldChange, commit: string): string {

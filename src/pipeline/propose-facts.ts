@@ -64,8 +64,10 @@ export async function findClosedVersions(
   const closed: ClosedVersion[] = [];
   for (const pullRequest of pullRequests.filter(({ state, body }) => state === 'closed' && !isOver(body))) {
     const { headBranch, url } = pullRequest;
+    const resumed = readMarks(pullRequest.body)?.resumes ?? [];
     for (const { policy, to } of readMarks(await readText(proposing, pullRequest, options))?.updates ?? [])
-      if (!reopened.has(`${headBranch} ${policy} ${to}`)) closed.push({ policy, version: to, url });
+      if (!resumed.includes(policy) && !reopened.has(`${headBranch} ${policy} ${to}`))
+        closed.push({ policy, version: to, url });
   }
   return closed;
 }

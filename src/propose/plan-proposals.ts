@@ -1,4 +1,5 @@
 /** Decides what becomes of branches and pull requests. */
+import { readMarks } from '../hold/marks.ts';
 
 /** A pull request, as far as the decision looks at it. */
 export interface KnownPullRequest {
@@ -110,8 +111,13 @@ function planWanted(
   if (isMissed) return { kind: 'leave', why: 'doubtful', branch, pullRequest };
   if (own.plan !== wanted.plan || own.files !== wanted.files)
     return { kind: 'push', wanted, expected: known.commit, pullRequest };
-  const isShown = pullRequest?.body.includes(wanted.plan) === true;
-  return isShown ? { kind: 'keep', wanted, pullRequest } : { kind: 'show', wanted, pullRequest };
+  const { body = '' } = pullRequest ?? {};
+  // What was resumed and opened again by a person shall hold anew once it is closed.
+  const isResumed = (readMarks(body)?.resumes ?? []).length > 0;
+  const isShown = body.includes(wanted.plan) && !isResumed;
+  return isShown && pullRequest !== undefined
+    ? { kind: 'keep', wanted, pullRequest }
+    : { kind: 'show', wanted, pullRequest };
 }
 
 function planOther(

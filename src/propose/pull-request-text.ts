@@ -1,5 +1,7 @@
 /** What a pull request says: every change for people, and the lines that are Tallyman's memory for squash merges. */
 
+import { formatResumeMark } from '../hold/marks.ts';
+
 /** One change as the pull request lists it. Texts may be anybody's. */
 export interface ListedChange {
   readonly policy: string;
@@ -80,6 +82,11 @@ const overLine = 'Tallyman-Closed: obsolete';
 /** The body of a pull request that is closed because nothing of it is wanted any more. */
 export function markOver(body: string): string {
   return isOver(body) ? body : `${body.trimEnd()}\n\n\`\`\`text\n${overLine}\n\`\`\`\n`;
+}
+
+/** The body of a closed pull request that holds no version of the policy any more. */
+export function markResumed(body: string, policy: string): string {
+  return `${body.trimEnd()}\n\n\`\`\`text\n${formatResumeMark(policy)}\n\`\`\`\n`;
 }
 
 /** Whether Tallyman closed it: that holds no version. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { TallymanError } from '../../src/error/tallyman-error.ts';
+import { changeHold } from '../../src/pipeline/change-hold.ts';
 import { commitAndPropose } from '../../src/pipeline/commit-and-propose.ts';
 import type { BranchPush, CommitInfo, Forge, PullRequest, RepoBranches } from '../../src/pipeline/ports.ts';
 import type { ProposingContext } from '../../src/pipeline/propose-changes.ts';
@@ -70,6 +71,30 @@ describe('commitAndPropose', () => {
       ['waiting'],
     );
     assert.deepEqual(asked, ['list', 'open', 'list']);
+  });
+
+  it('proposes again what a person closed once it was resumed, and holds it anew where that is closed', async () => {
+    const world = openWorld();
+    const edit = (number: number, parts: Partial<PullRequest>) => {
+      const found = world.pulls[number - 1] ?? assert.fail();
+      world.pulls[number - 1] = { ...found, ...parts };
+    };
+    const context = world.openContext(proposed, { updatePullRequest: async (number, text) => edit(number, text) });
+    const states = async () => (await commitAndPropose(context, { signal })).proposals.map(({ state }) => state);
+    const resume = async () =>
+      (await changeHold(context, { verb: 'resume', policy: 'shop/web', reason: '' }, { signal })).told;
+    assert.deepEqual(await states(), ['opened']);
+    edit(1, { state: 'closed' });
+    assert.deepEqual(await states(), ['held']);
+    assert.match(await resume(), /shop\/web is proposed again: .*https:\/\/forge\/1/);
+    assert.match(await resume(), /not held: nothing to do/);
+    assert.deepEqual(await states(), ['opened']);
+    edit(2, { state: 'closed' });
+    assert.deepEqual(await states(), ['held']);
+    edit(1, { state: 'open' });
+    assert.deepEqual(await states(), ['updated'], 'what was resumed and opened again says it no more');
+    edit(1, { state: 'closed' });
+    assert.deepEqual(await states(), ['held']);
   });
 
   it('does not ask the forge where no policy asks for it', async () => {
