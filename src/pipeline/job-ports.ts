@@ -1,0 +1,99 @@
+/** What running for months needs from the outside world: work that waits for its time, and a memory of what was seen when. */
+
+interface CallOptions {
+  readonly signal: AbortSignal;
+}
+
+/** Work of one kind on one subject. `{ subject: 'ghcr.io/acme/web', delayMs: 60000, urgent: false }` */
+export interface JobRequest {
+  /** What is to be worked on; at most 4,096 characters. What waits is not added twice. */
+  readonly subject: string;
+  /** From now on. */
+  readonly delayMs: number;
+  /** Goes before all that is due and not urgent: somebody is waiting. */
+  readonly urgent: boolean;
+}
+
+/** A job whose time has come. */
+export interface RunningJob {
+  readonly subject: string;
+  /** Runs of it that failed one after the other until now, as the outcome of the last one said. */
+  readonly failures: number;
+  /** When it was to run, in milliseconds since 1970, by the queue's clock. */
+  readonly dueMs: number;
+}
+
+/** What becomes of a job that has run. */
+export interface JobOutcome {
+  /** It runs again after that time, or sooner where somebody adds it meanwhile; undefined: not by itself. */
+  readonly againMs: number | undefined;
+  readonly failures: number;
+}
+
+/** Works on one subject; what it throws is a defect, and has the job run again after a minute. The signal aborts where there is no time left to end well. */
+export type RunJob = (job: RunningJob, options: CallOptions) => Promise<JobOutcome>;
+
+export interface WorkOptions extends CallOptions {
+  /** Jobs under way here at the same time. */
+  readonly concurrency: number;
+  /** After `signal` aborts nothing new begins, and what is under way has so long before its own signal aborts. */
+  readonly drainMs: number;
+}
+
+/** Jobs of a queue at one moment. */
+export interface QueueCounts {
+  /** Due, and not begun. */
+  readonly waiting: number;
+  /** Not due yet. */
+  readonly delayed: number;
+  readonly running: number;
+  /** How long the one that is due longest has been waiting, in milliseconds; 0 where none is. */
+  readonly oldestMs: number;
+}
+
+/**
+ * Jobs of one kind, each subject at most once: one that waits runs at the sooner of the times asked for, one that is running
+ * runs once more afterwards. At least once: where a process dies, another begins its jobs again. Failures are
+ * TallymanErrors: QueueUnavailable.
+ */
+export interface JobQueue {
+  add(jobs: readonly JobRequest[], options: CallOptions): Promise<void>;
+  /** Runs what becomes due until the signal aborts; resolves once nothing is under way here. A queue that cannot be reached is waited for. */
+  work(run: RunJob, options: WorkOptions): Promise<void>;
+  count(options: CallOptions): Promise<QueueCounts>;
+  close(): Promise<void>;
+}
+
+/** What is known of a tag since it was first there. Times in milliseconds since 1970, by the ledger keeper's clock. */
+export interface LedgerEntry {
+  /** When the tag was first listed, or its digest first seen to be another: the order of time among tags. */
+  readonly seenMs: number;
+  /** Digest last seen behind the tag, `sha256:…`; undefined where nobody looked. */
+  readonly digest: string | undefined;
+  /** When that digest was first seen behind it: its age counts from then; undefined without a digest. */
+  readonly digestSeenMs: number | undefined;
+  /** The digest before that one, where the tag was moved. */
+  readonly movedFrom: string | undefined;
+}
+
+/** That a tag is there now, and which digest is behind it, where that was looked at. */
+export interface Sighting {
+  readonly tag: string;
+  readonly digest: string | undefined;
+}
+
+/** What was first seen when, by repository (canonical name, `docker.io/library/nginx`). Failures are TallymanErrors: LedgerUnavailable. */
+export interface Ledger {
+  /** All entries of the repository, by tag. */
+  read(repository: string, options: CallOptions): Promise<ReadonlyMap<string, LedgerEntry>>;
+  /**
+   * Takes in what is there at `nowMs`, all or nothing, and never loses what another process takes in at the same time. An
+   * entry only ever gets a later time by another digest. The entries of those tags as they are now.
+   */
+  record(
+    repository: string,
+    sightings: readonly Sighting[],
+    options: CallOptions & { nowMs: number },
+  ): Promise<ReadonlyMap<string, LedgerEntry>>;
+  close(): Promise<void>;
+}
