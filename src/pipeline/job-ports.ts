@@ -12,6 +12,8 @@ export interface JobRequest {
   readonly delayMs: number;
   /** Goes before all that is due and not urgent: somebody is waiting. */
   readonly urgent: boolean;
+  /** Changes nothing where the subject waits or runs already: its own time stays, and it runs no second time. Default false. */
+  readonly ifAbsent?: boolean;
 }
 
 /** A job whose time has come. */
