@@ -17,6 +17,7 @@ const pureFolders = [
   'edit',
   'hold',
   'propose',
+  'sighting',
   'webhook',
 ];
 const purePackages = ['yaml', 'semver', 'zod', 're2js'];
@@ -30,8 +31,9 @@ const packageFolders: Record<string, readonly string[]> = {
   commander: ['cli'],
   diff: ['cli'],
   '@kubernetes/client-node': ['cluster'],
-  bullmq: ['queue'],
-  ioredis: ['queue', 'ledger'],
+  bullmq: ['redis'],
+  ioredis: ['redis'],
+  lmdb: ['ledger'],
 };
 /** Files at the top of src that may see every folder. */
 const composers = ['src/main.ts', 'src/index.ts', 'src/compose.ts'];
@@ -99,7 +101,7 @@ describe('architecture', () => {
       .filter((entry) => isRelative(entry) && !composers.includes(entry.file) && !pureFolders.includes(entry.folder))
       .filter((entry) => {
         const folder = targetFolder(entry);
-        const ports = entry.typeOnly && entry.specifier.endsWith('pipeline/ports.ts');
+        const ports = entry.typeOnly && /\/pipeline\/(?:job-)?ports\.ts$/.test(entry.specifier);
         const cliStarts = entry.folder === 'cli' && ['pipeline', 'config', ''].includes(folder);
         return folder !== entry.folder && !pureFolders.includes(folder) && !ports && !cliStarts;
       });

@@ -1,4 +1,5 @@
 /** What running for months needs from the outside world: work that waits for its time, and a memory of what was seen when. */
+import type { LedgerEntry, RepositoryLook } from '../sighting/sighting.ts';
 
 interface CallOptions {
   readonly signal: AbortSignal;
@@ -66,36 +67,14 @@ export interface JobQueue {
   close(): Promise<void>;
 }
 
-/** What is known of a tag since it was first there. Times in milliseconds since 1970, by the ledger keeper's clock. */
-export interface LedgerEntry {
-  /** When the tag was first listed, or its digest first seen to be another: the order of time among tags. */
-  readonly seenMs: number;
-  /** Digest last seen behind the tag, `sha256:…`; undefined where nobody looked. */
-  readonly digest: string | undefined;
-  /** When that digest was first seen behind it: its age counts from then; undefined without a digest. */
-  readonly digestSeenMs: number | undefined;
-  /** The digest before that one, where the tag was moved. */
-  readonly movedFrom: string | undefined;
-}
-
-/** That a tag is there now, and which digest is behind it, where that was looked at. */
-export interface Sighting {
-  readonly tag: string;
-  readonly digest: string | undefined;
-}
-
 /** What was first seen when, by repository (canonical name, `docker.io/library/nginx`). Failures are TallymanErrors: LedgerUnavailable. */
 export interface Ledger {
-  /** All entries of the repository, by tag. */
+  /** All entries of the repository, by tag; as fast as memory, for it is asked in each pass. */
   read(repository: string, options: CallOptions): Promise<ReadonlyMap<string, LedgerEntry>>;
   /**
-   * Takes in what is there at `nowMs`, all or nothing, and never loses what another process takes in at the same time. An
-   * entry only ever gets a later time by another digest. The entries of those tags as they are now.
+   * Takes in what was seen, all or nothing, and never loses what another process takes in at the same time; kept on disk
+   * once it resolves. An entry only ever gets a later time by another digest. All entries of the repository as they are now.
    */
-  record(
-    repository: string,
-    sightings: readonly Sighting[],
-    options: CallOptions & { nowMs: number },
-  ): Promise<ReadonlyMap<string, LedgerEntry>>;
+  record(repository: string, look: RepositoryLook, options: CallOptions): Promise<ReadonlyMap<string, LedgerEntry>>;
   close(): Promise<void>;
 }

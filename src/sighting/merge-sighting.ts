@@ -1,0 +1,72 @@
+/** What the ledger knows of tags after somebody looked: an age only ever begins anew, it never grows by looking. */
+import type { LedgerEntry, RepositoryLook } from './sighting.ts';
+
+/** A look at a tag. */
+interface Look {
+  /** Undefined where only the tag's name was seen. */
+  readonly digest: string | undefined;
+  readonly nowMs: number;
+}
+
+/**
+ * The entry after a look; the same object where nothing changed. A digest that is seen for the first time is as old as the
+ * look, for the tag may have been moved since it was listed; another digest begins all anew. Times after `nowMs` come from
+ * a clock that was set back since, and count as `nowMs`.
+ *
+ * @example
+ * mergeSighting({ seenMs: 1, digest: undefined, digestSeenMs: undefined, movedFrom: undefined }, { digest: 'sha256:ab', nowMs: 5 }).digestSeenMs // 5
+ */
+export function mergeSighting(entry: LedgerEntry | undefined, { digest, nowMs }: Look): LedgerEntry {
+  const digestSeenMs = digest === undefined ? undefined : nowMs;
+  if (entry === undefined) return { seenMs: nowMs, digest, digestSeenMs, movedFrom: undefined };
+  const known = endAt(entry, nowMs);
+  if (digest === undefined || digest === known.digest) return known;
+  if (known.digest === undefined) return { ...known, digest, digestSeenMs };
+  return { seenMs: nowMs, digest, digestSeenMs, movedFrom: known.digest };
+}
+
+function endAt(entry: LedgerEntry, nowMs: number): LedgerEntry {
+  const { seenMs, digestSeenMs } = entry;
+  if (seenMs <= nowMs && (digestSeenMs ?? 0) <= nowMs) return entry;
+  return {
+    ...entry,
+    seenMs: Math.min(seenMs, nowMs),
+    digestSeenMs: digestSeenMs === undefined ? undefined : Math.min(digestSeenMs, nowMs),
+  };
+}
+
+/** Beside those that are listed, and as many again, so many tags are remembered that are there no more. */
+const maxVanished = 10_000;
+
+/**
+ * All entries of a repository after a look at it; the same map where nothing changed. Tags that were not sighted stay: they
+ * may come back. Of those that vanished the longest known are forgotten where they are too many, which makes them young again.
+ *
+ * @example
+ * mergeSightings(new Map(), { sightings: [{ tag: '1.0.0', digest: undefined }], nowMs: 5 }).get('1.0.0')?.seenMs // 5
+ */
+export function mergeSightings(
+  entries: ReadonlyMap<string, LedgerEntry>,
+  { sightings, whole = false, nowMs }: RepositoryLook,
+): ReadonlyMap<string, LedgerEntry> {
+  const changed = new Map<string, LedgerEntry>();
+  for (const { tag, digest } of sightings) {
+    const known = changed.get(tag) ?? entries.get(tag);
+    const next = mergeSighting(known, { digest, nowMs });
+    if (next !== known) changed.set(tag, next);
+  }
+  if (changed.size === 0) return entries;
+  const merged = new Map([...entries, ...changed]);
+  return whole ? forgetVanished(merged, new Set(sightings.map(({ tag }) => tag))) : merged;
+}
+
+function forgetVanished(
+  entries: ReadonlyMap<string, LedgerEntry>,
+  listed: ReadonlySet<string>,
+): ReadonlyMap<string, LedgerEntry> {
+  const excess = entries.size - 2 * listed.size - maxVanished;
+  if (excess <= 0) return entries;
+  const vanished = [...entries].filter(([tag]) => !listed.has(tag)).sort(([, a], [, b]) => a.seenMs - b.seenMs);
+  const forgotten = new Set(vanished.slice(0, excess).map(([tag]) => tag));
+  return new Map([...entries].filter(([tag]) => !forgotten.has(tag)));
+}
