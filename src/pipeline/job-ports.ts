@@ -33,7 +33,7 @@ export interface JobOutcome {
   readonly failures: number;
 }
 
-/** Works on one subject; what it throws is a defect, and has the job run again after a minute. The signal aborts where there is no time left to end well. */
+/** Works on one subject; what it throws is a defect, and has the job run again after a minute, with one failure more. The signal aborts where there is no time left to end well. */
 export type RunJob = (job: RunningJob, options: CallOptions) => Promise<JobOutcome>;
 
 export interface WorkOptions extends CallOptions {
