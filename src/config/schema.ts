@@ -1,6 +1,7 @@
 /** The operator's configuration: what is validated, and what config/config.schema.json is made of. */
 import { z } from 'zod';
 import { hostSchema } from './host-schema.ts';
+import { redisSchema } from './redis-schema.ts';
 import { repoSchema } from './repo-schema.ts';
 import { serverSchema } from './server-schema.ts';
 import { originSchema } from './url-schema.ts';
@@ -137,6 +138,11 @@ export const configSchema = z
         'Longest wait for one answer of a registry or Git server; also how long a pass of the daemon waits for a registry host.',
       ),
     server: serverSchema.optional().describe('Webhooks and probes; left out, nothing is listened to.'),
+    redis: redisSchema
+      .optional()
+      .describe(
+        'Redis 6.2 or newer, or Valkey, by which several workers share the work; left out, this process works alone.',
+      ),
     stateDir: z.string().min(1).optional().describe('Where clones are kept between runs.'),
     log: z
       .strictObject({

@@ -120,6 +120,14 @@ export const catalogue = {
     severity: 'warning',
     remedy: 'Merge or close the pull request, and delete its branch; Tallyman begins a new one with the next update.',
   },
+  QueueUnavailable: {
+    disposition: 'retry',
+    remedy: 'Check that Redis is reachable from here, at `redis` in the configuration; it is tried again by itself.',
+  },
+  LedgerUnavailable: {
+    disposition: 'retry',
+    remedy: 'Check that stateDir can be written to, or that Redis is reachable from here; it is tried again by itself.',
+  },
   Internal: { disposition: 'retry', remedy: 'Report this as a bug of Tallyman, with the log lines around it.' },
 } as const satisfies Record<string, CatalogueEntry>;
 

@@ -10,6 +10,7 @@ git everywhere git
 sshd everywhere openssh-server
 ssh-keygen everywhere openssh-client
 gpg everywhere gnupg
+redis-server everywhere redis-server
 cc everywhere gcc libc6-dev
 update-ca-certificates debian ca-certificates
 '
@@ -61,7 +62,7 @@ $as_root apt-get update -qq
 # shellcheck disable=SC2086
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
 # Nor shall they start with the next boot.
-for row in docker-registry:docker-registry openssh-server:ssh; do
+for row in docker-registry:docker-registry openssh-server:ssh redis-server:redis-server; do
   case " $missing " in
     *" ${row%%:*} "*)
       if command -v systemctl >/dev/null 2>&1; then $as_root systemctl disable "${row##*:}" >/dev/null 2>&1 || true; fi
