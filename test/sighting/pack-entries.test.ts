@@ -43,35 +43,31 @@ describe('packEntries', () => {
 
 describe('unpackEntries', () => {
   const a = `sha256:${'ab'.repeat(32)}`;
+  /** The text with these lines, and a checksum that is right. */
+  const withLines = (lines: string): string => {
+    let hash = 0x811c9dc5n;
+    for (const byte of Buffer.from(lines)) hash = ((hash ^ BigInt(byte)) * 0x01000193n) & 0xffffffffn;
+    return `tallyman-ledger-1\t${hash.toString(16).padStart(8, '0')}\t${repository}\n${lines}`;
+  };
   const rows: Record<string, { text: string; fault: string }> = {
     nothing: { text: '', fault: 'it does not begin with "tallyman-ledger-1"' },
     'another form': {
-      text: `tallyman-ledger-2\t0\t${repository}\n`,
+      text: `tallyman-ledger-2\t811c9dc5\t${repository}\n`,
       fault: 'it does not begin with "tallyman-ledger-1"',
     },
-    'another repository': { text: 'tallyman-ledger-1\t0\tghcr.io/x\n', fault: 'it is about another repository' },
-    'a tag that is none': { text: `tallyman-ledger-1\t1\t${repository}\n../x\t1\n`, fault: 'line 2 is no entry' },
-    'a tag that stands twice': {
-      text: `tallyman-ledger-1\t2\t${repository}\na\t1\na\t2\n`,
-      fault: 'line 3 is no entry',
-    },
-    'no time': { text: `tallyman-ledger-1\t1\t${repository}\na\t\n`, fault: 'line 2 is no entry' },
-    'a time that is none': { text: `tallyman-ledger-1\t1\t${repository}\na\t-1\n`, fault: 'line 2 is no entry' },
-    'a time beyond all': { text: `tallyman-ledger-1\t1\t${repository}\na\tzzzzzzzzzzz\n`, fault: 'line 2 is no entry' },
-    'a digest without its time': {
-      text: `tallyman-ledger-1\t1\t${repository}\na\t1\t\t${a}\n`,
-      fault: 'line 2 is no entry',
-    },
-    'a digest that is none': {
-      text: `tallyman-ledger-1\t1\t${repository}\na\t1\t1\tmd5:ab\n`,
-      fault: 'line 2 is no entry',
-    },
-    'more than there is to say': {
-      text: `tallyman-ledger-1\t1\t${repository}\na\t1\t1\t${a}\t${a}\tx\n`,
-      fault: 'line 2 is no entry',
-    },
-    'fewer than told': { text: `tallyman-ledger-1\t2\t${repository}\na\t1\n`, fault: '1 of 2 entries are there' },
+    'another repository': { text: 'tallyman-ledger-1\t811c9dc5\tghcr.io/x\n', fault: 'it is about another repository' },
+    'a time that turned': { text: withLines('a\t12\n').replace('12', '02'), fault: 'its checksum is another' },
+    'a tag that is none': { text: withLines('../x\t1\n'), fault: 'line 2 is no entry' },
+    'a tag that stands twice': { text: withLines('a\t1\na\t2\n'), fault: 'line 3 is no entry' },
+    'no time': { text: withLines('a\t\n'), fault: 'line 2 is no entry' },
+    'a time that is none': { text: withLines('a\t-1\n'), fault: 'line 2 is no entry' },
+    'a time beyond all': { text: withLines('a\tzzzzzzzzzzz\n'), fault: 'line 2 is no entry' },
+    'a digest without its time': { text: withLines(`a\t1\t\t${a}\n`), fault: 'line 2 is no entry' },
+    'a digest that is none': { text: withLines('a\t1\t1\tmd5:ab\n'), fault: 'line 2 is no entry' },
+    'more than there is to say': { text: withLines(`a\t1\t1\t${a}\t${a}\tx\n`), fault: 'line 2 is no entry' },
   };
+  it('takes what is right', () =>
+    assert.ok('entries' in unpackEntries(repository, withLines(`a\t1\t1\t${a}\t${a}\n`))));
   for (const [name, { text, fault }] of Object.entries(rows)) {
     it(`refuses ${name}`, () => assert.deepEqual(unpackEntries(repository, text), { fault }));
   }

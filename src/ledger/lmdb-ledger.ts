@@ -1,0 +1,152 @@
+/** The embedded ledger: one LMDB file in the state folder, which several processes of one machine may use at the same time. */
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { RootDatabase } from 'lmdb';
+import type { Ledger } from '../pipeline/job-ports.ts';
+import { mergeSightings } from '../sighting/merge-sighting.ts';
+import { packEntries, unpackEntries } from '../sighting/pack-entries.ts';
+import type { LedgerEntry, RepositoryLook } from '../sighting/sighting.ts';
+import { checkDataFile } from './check-data-file.ts';
+import { damaged, toLedgerFailure } from './failure.ts';
+
+type Entries = ReadonlyMap<string, LedgerEntry>;
+
+interface Recording {
+  readonly repository: string;
+  readonly look: RepositoryLook;
+  readonly signal: AbortSignal;
+  resolve(entries: Entries): void;
+  reject(error: unknown): void;
+}
+
+/** Address space, not disk: the file is as large as what is in it. 5,000 repositories of 1,000 tags are 125 MB. */
+const mapSize = 16 * 2 ** 30;
+/** Records that share one write to the disk (some 10 ms); what comes meanwhile waits for the next. */
+const maxBatch = 64;
+/** LMDB takes keys up to 1,978 bytes. */
+const maxKeyLength = 512;
+
+/** `ledger.mdb` in the folder; opened, and made, at the first use; one that failed to open is tried again at the next. */
+export function createLmdbLedger({ stateDir }: { stateDir: string }): Ledger {
+  const file = join(stateDir, 'ledger.mdb');
+  let opening: Promise<RootDatabase<string, string>> | undefined;
+  let waiting: Recording[] = [];
+  let writing: Promise<void> | undefined;
+
+  async function open(signal: AbortSignal): Promise<RootDatabase<string, string>> {
+    signal.throwIfAborted();
+    opening ??= openFile(file);
+    try {
+      return await opening;
+    } catch (error) {
+      opening = undefined;
+      throw error;
+    }
+  }
+
+  async function writeWaiting(database: RootDatabase<string, string>): Promise<void> {
+    while (waiting.length > 0) {
+      // Who records in the same turn shares the write.
+      await new Promise((resolve) => setImmediate(resolve));
+      const batch = waiting.slice(0, maxBatch);
+      waiting = waiting.slice(maxBatch);
+      writeBatch({ database, file }, batch);
+    }
+    writing = undefined;
+  }
+
+  return {
+    async read(repository, { signal }) {
+      return readEntries({ database: await open(signal), file }, repository);
+    },
+    async record(repository, look, { signal }) {
+      const database = await open(signal);
+      const known = readEntries({ database, file }, repository);
+      if (mergeSightings(known, look) === known) return known;
+      const recorded = new Promise<Entries>((resolve, reject) => {
+        waiting.push({ repository, look, signal, resolve, reject });
+      });
+      writing ??= writeWaiting(database);
+      return await recorded;
+    },
+    async close() {
+      const database = await opening?.catch(() => undefined);
+      opening = undefined;
+      await writing;
+      await database?.close();
+    },
+  };
+}
+
+async function openFile(file: string): Promise<RootDatabase<string, string>> {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    checkDataFile(file);
+    const { open } = await import('lmdb');
+    // Without overlappingSync a commit is on the disk when it is done.
+    const options = { path: file, noSubdir: true, encoding: 'string', overlappingSync: false, mapSize } as const;
+    return open<string, string>(options);
+  } catch (error) {
+    throw toLedgerFailure(file, 'open', error);
+  }
+}
+
+interface Place {
+  readonly database: RootDatabase<string, string>;
+  readonly file: string;
+}
+
+function readEntries({ database, file }: Place, repository: string): Entries {
+  const text = attempt(file, 'read', () => database.get(toKey(repository)));
+  if (text === undefined) return new Map();
+  const unpacked = unpackEntries(repository, text);
+  if ('fault' in unpacked) throw damaged(file, `what it has of "${repository}" is damaged (${unpacked.fault})`);
+  return unpacked.entries;
+}
+
+/** In one transaction, synchronously: LMDB's own thread for writes leaves failures unhandled where the disk is full. */
+function writeBatch(place: Place, batch: readonly Recording[]): void {
+  const settled: (() => void)[] = [];
+  const { database, file } = place;
+  try {
+    attempt(file, 'write', () =>
+      database.transactionSync(() => {
+        for (const recording of batch) settled.push(recordOne(place, recording));
+      }),
+    );
+  } catch (error) {
+    for (const { reject } of batch) reject(error);
+    return;
+  }
+  for (const settle of settled) settle();
+}
+
+/** Inside the transaction, where nobody else writes; how the caller is answered once it is on the disk. */
+function recordOne(place: Place, { repository, look, signal, resolve, reject }: Recording): () => void {
+  if (signal.aborted) return () => reject(signal.reason);
+  try {
+    const known = readEntries(place, repository);
+    const next = mergeSightings(known, look);
+    if (next !== known) place.database.putSync(toKey(repository), packEntries(repository, next));
+    return () => resolve(next);
+  } catch (error) {
+    // What is damaged of one repository keeps no other from being recorded.
+    if (error instanceof Error && error.name === 'TallymanError') return () => reject(error);
+    throw error;
+  }
+}
+
+function attempt<Result>(file: string, verb: 'read' | 'write', run: () => Result): Result {
+  try {
+    return run();
+  } catch (error) {
+    throw toLedgerFailure(file, verb, error);
+  }
+}
+
+/** The name, or its hash where it is long; the name stands in the value too. */
+function toKey(repository: string): string {
+  if (repository.length <= maxKeyLength) return repository;
+  return `sha256:${createHash('sha256').update(repository).digest('hex')}`;
+}

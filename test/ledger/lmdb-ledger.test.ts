@@ -1,0 +1,266 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { open } from 'lmdb';
+import { TallymanError } from '../../src/error/tallyman-error.ts';
+import { createLmdbLedger } from '../../src/ledger/lmdb-ledger.ts';
+import type { Ledger } from '../../src/pipeline/job-ports.ts';
+import { type LedgerScene, testLedger } from '../contracts/ledger-contract.ts';
+
+const { signal } = new AbortController();
+let root = '';
+let folders = 0;
+const nextFolder = (): string => {
+  folders += 1;
+  return join(root, `state-${folders}`);
+};
+const seen = (tag: string, nowMs = 100) => ({ sightings: [{ tag, digest: undefined }], nowMs });
+const opened: Ledger[] = [];
+const openLedger = (stateDir: string): Ledger => {
+  const ledger = createLmdbLedger({ stateDir });
+  opened.push(ledger);
+  return ledger;
+};
+
+before(() => {
+  root = mkdtempSync(join(tmpdir(), 'ledger-'));
+});
+after(async () => {
+  for (const ledger of opened) await ledger.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+let scene: LedgerScene;
+before(() => {
+  const stateDir = nextFolder();
+  scene = {
+    ledger: openLedger(stateDir),
+    other: openLedger(stateDir),
+    async damage(repository) {
+      const raw = open<string, string>({ path: join(stateDir, 'ledger.mdb'), noSubdir: true, encoding: 'string' });
+      raw.putSync(repository, 'something else');
+    },
+  };
+});
+testLedger('LMDB', () => scene);
+
+/** Resolves to the tags that it said it has recorded, once it has ended. */
+function recordUntilKilled(
+  stateDir: string,
+  name: string,
+): { child: ChildProcess; recorded: Promise<readonly string[]> } {
+  const program = join(import.meta.dirname, 'record-forever.ts');
+  const child = spawn(process.execPath, ['--import', 'tsx', program, stateDir, name], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  child.stdout?.on('data', (chunk) => {
+    said += String(chunk);
+  });
+  const recorded = once(child, 'close').then(() => said.split('\n').slice(0, -1));
+  return { child, recorded };
+}
+
+describe('the LMDB ledger of processes that are killed', () => {
+  it('has all that was taken, and nothing in part', async () => {
+    const stateDir = nextFolder();
+    const ledger = openLedger(stateDir);
+    const known: string[] = [];
+    for (let round = 0; round < 2; round += 1) {
+      const writers = ['a', 'b', 'c'].map((name) => recordUntilKilled(stateDir, `${name}${round}`));
+      for (const { child } of writers) {
+        await once(child.stdout ?? child, 'data');
+        setTimeout(() => child.kill('SIGKILL'), 20 + Math.random() * 60);
+      }
+      for (const { recorded } of writers) known.push(...(await recorded));
+      for (const repository of ['ghcr.io/acme/a', 'ghcr.io/acme/b'])
+        for (const reader of [ledger, openLedger(stateDir)]) {
+          const entries = await reader.read(repository, { signal });
+          assert.deepEqual(
+            known.filter((tag) => !entries.has(tag)),
+            [],
+          );
+          // What a writer was just about to say may be there too.
+          assert.ok(entries.size <= known.length + 3 * (round + 1));
+        }
+    }
+    assert.ok(known.length > 6);
+    assert.ok(
+      (await ledger.record('ghcr.io/acme/a', seen('after all'.replace(' ', '-')), { signal })).size > known.length,
+    );
+  });
+});
+
+const isTold =
+  (message: RegExp, remedy = /./) =>
+  (error: unknown) => {
+    assert.ok(error instanceof TallymanError && error.code === 'LedgerUnavailable', String(error));
+    assert.match(error.message, message);
+    assert.match(error.remedy, remedy);
+    return true;
+  };
+
+describe('the LMDB ledger of a file that is none', () => {
+  let whole: Buffer;
+  before(async () => {
+    const stateDir = nextFolder();
+    const ledger = createLmdbLedger({ stateDir });
+    const many = Array.from({ length: 3000 }, (_, index) => ({ tag: `t${index}`, digest: undefined }));
+    await ledger.record('ghcr.io/acme/web', { sightings: many, nowMs: 1 }, { signal });
+    await ledger.close();
+    whole = readFileSync(join(stateDir, 'ledger.mdb'));
+  });
+  const rows: Record<string, { bytes: () => Buffer; found: RegExp }> = {
+    'another file': {
+      bytes: () => Buffer.from('# notes\n'.repeat(2000)),
+      found: /it is no LMDB file, a whole ledger was wanted$/,
+    },
+    zeros: { bytes: () => Buffer.alloc(whole.length), found: /it is no LMDB file/ },
+    'a few bytes': { bytes: () => whole.subarray(0, 100), found: /it is no LMDB file/ },
+    'its first page': { bytes: () => whole.subarray(0, 4200), found: /its second page is damaged/ },
+    'its first half': { bytes: () => whole.subarray(0, whole.length / 2), found: /: \d+ bytes of \d+ are there/ },
+    'all but its last byte': { bytes: () => whole.subarray(0, whole.length - 1), found: /bytes of \d+ are there/ },
+    'turned bits': {
+      bytes: () => Buffer.from(whole.toString('latin1').replace(/t2000\t./, 't2000\t0'), 'latin1'),
+      found: /what it has of "ghcr\.io\/acme\/web" is damaged \(its checksum is another\)/,
+    },
+  };
+  for (const [name, { bytes, found }] of Object.entries(rows)) {
+    it(`tells ${name}, and the way out of it`, async () => {
+      const stateDir = nextFolder();
+      const file = join(stateDir, 'ledger.mdb');
+      const ledger = openLedger(stateDir);
+      await ledger.record('ghcr.io/acme/other', seen('a'), { signal });
+      await ledger.close();
+      writeFileSync(file, bytes());
+      const remedy = /^Stop Tallyman and put a backup of ".*ledger\.mdb" in its place, or remove it/;
+      await assert.rejects(openLedger(stateDir).read('ghcr.io/acme/web', { signal }), isTold(found, remedy));
+      await assert.rejects(
+        openLedger(stateDir).record('ghcr.io/acme/web', seen('a'), { signal }),
+        isTold(found, remedy),
+      );
+    });
+  }
+
+  it('takes a backup that is put in its place', async () => {
+    const stateDir = nextFolder();
+    await createLmdbLedger({ stateDir }).read('ghcr.io/acme/web', { signal });
+    const backup = nextFolder();
+    const ledger = createLmdbLedger({ stateDir: backup });
+    await ledger.record('ghcr.io/acme/web', seen('a'), { signal });
+    await ledger.close();
+    copyFileSync(join(backup, 'ledger.mdb'), join(root, 'copy.mdb'));
+    const restored = nextFolder();
+    await createLmdbLedger({ stateDir: restored }).close();
+    rmSync(join(backup, 'ledger.mdb'));
+    copyFileSync(join(root, 'copy.mdb'), join(backup, 'ledger.mdb'));
+    assert.equal((await openLedger(backup).read('ghcr.io/acme/web', { signal })).size, 1);
+  });
+
+  it('begins with an empty file as with none', async () => {
+    const stateDir = nextFolder();
+    await openLedger(stateDir).record('ghcr.io/acme/web', seen('a'), { signal });
+    const empty = nextFolder();
+    const ledger = openLedger(empty);
+    await ledger.read('ghcr.io/acme/web', { signal });
+    await ledger.close();
+    truncateSync(join(empty, 'ledger.mdb'));
+    assert.equal((await openLedger(empty).record('ghcr.io/acme/web', seen('a'), { signal })).size, 1);
+  });
+});
+
+describe('the LMDB ledger without a place to write', () => {
+  it('tells a folder that is none, and works once there is one', async () => {
+    const stateDir = nextFolder();
+    writeFileSync(stateDir, '');
+    const ledger = openLedger(stateDir);
+    const failed = ledger.read('ghcr.io/acme/web', { signal });
+    await assert.rejects(
+      failed,
+      isTold(/^Cannot open ledger ".*ledger\.mdb": a part of the path is no folder$/, /stateDir/),
+    );
+    rmSync(stateDir);
+    assert.equal((await ledger.record('ghcr.io/acme/web', seen('a'), { signal })).size, 1);
+  });
+
+  it('tells a folder that must not be written to', async () => {
+    const stateDir = nextFolder();
+    await createLmdbLedger({ stateDir: join(stateDir, 'x') }).close();
+    const ledger = openLedger(join(stateDir, 'ledger'));
+    chmodSync(root, 0o555);
+    // Root may write everywhere.
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) process.seteuid?.(65_534);
+    try {
+      await assert.rejects(ledger.read('ghcr.io/acme/web', { signal }), isTold(/: access is denied$/, /writable/));
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+      chmodSync(root, 0o755);
+    }
+  });
+
+  it('tells a disk that takes no more, keeps what it had, and goes on', async () => {
+    const stateDir = nextFolder();
+    // The shell's limit for files stands in for a full disk: 300 blocks of 1,024 bytes.
+    const program = `
+      const { createLmdbLedger } = await import('./src/ledger/lmdb-ledger.ts');
+      const ledger = createLmdbLedger({ stateDir: process.argv[1] });
+      const { signal } = new AbortController();
+      const sightings = Array.from({ length: 1000 }, (_, index) => ({ tag: 't' + index, digest: undefined }));
+      let taken = 0;
+      let failure;
+      for (let index = 0; index < 40; index += 1) {
+        try {
+          await ledger.record('ghcr.io/acme/' + index, { sightings, nowMs: 1 }, { signal });
+          taken += 1;
+        } catch (error) {
+          failure = error;
+        }
+      }
+      const still = await ledger.read('ghcr.io/acme/0', { signal });
+      console.log(JSON.stringify({ taken, still: still.size, code: failure.code, message: failure.message }));
+      await ledger.close();`;
+    const child = spawn(
+      'sh',
+      [
+        '-c',
+        'ulimit -f 300; exec "$0" --import tsx --input-type=module -e "$1" "$2"',
+        process.execPath,
+        program,
+        stateDir,
+      ],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
+    let said = '';
+    child.stdout.on('data', (chunk) => {
+      said += String(chunk);
+    });
+    const [status] = await once(child, 'close');
+    assert.equal(status, 0);
+    const { taken, still, code, message } = JSON.parse(said);
+    assert.ok(taken > 3 && taken < 40, `${taken} were taken`);
+    assert.deepEqual([still, code], [1000, 'LedgerUnavailable']);
+    assert.match(
+      message,
+      /^Cannot write ledger ".*ledger\.mdb": the (?:disk failed or is full|file may grow no further), \d+ MB are free there$/,
+    );
+    const ledger = openLedger(stateDir);
+    assert.equal((await ledger.record('ghcr.io/acme/0', seen('new'), { signal })).size, 1001);
+    assert.ok(statSync(join(stateDir, 'ledger.mdb')).size > 100_000);
+  });
+});
