@@ -37,7 +37,11 @@ export function toLedgerFailure(file: string, verb: 'open' | 'read' | 'write', c
   if (damagedCodes.includes(code)) return damaged(file, 'LMDB finds pages that are none');
   const known = found[String(code)] ?? `it failed (${String(code ?? 'unknown fault')})`;
   const space = verb === 'write' ? describeSpace(file) : '';
-  return new TallymanError('LedgerUnavailable', `Cannot ${verb} ledger "${file}": ${known}${space}`, { cause });
+  return new TallymanError('LedgerUnavailable', `Cannot ${verb} ledger "${file}": ${known}${space}`, {
+    remedy:
+      'Make the folder of `stateDir` in the configuration writable, with free space; it is tried again by itself.',
+    cause,
+  });
 }
 
 function describeSpace(file: string): string {
