@@ -22,6 +22,7 @@ import { createImagePoller, type ImagePoller } from './pipeline/poll-images.ts';
 import type { Clock, Log, Registry } from './pipeline/ports.ts';
 import { createProposalMemory } from './pipeline/propose-facts.ts';
 import { createRepoMemory } from './pipeline/repo-memory.ts';
+import { createEmbeddedQueue } from './queue/embedded-queue.ts';
 import { createRegistry, type SourceTools } from './registry/create-registry.ts';
 import { createCloudSource } from './registry/credentials/cloud.ts';
 import type { CredentialSource } from './registry/credentials/credential.ts';
@@ -40,17 +41,28 @@ export const openSession: OpenSession = (config, log) => {
   const looks = new AbortController();
   const { signing } = config.commit;
   const sign = signing && createCommitSigner(signing.format, () => readSigningKey(signing, process.env));
+  const queues = {
+    passes: createEmbeddedQueue({ clock: systemClock }),
+    scans: createEmbeddedQueue({ clock: systemClock }),
+  };
   const opened = config.repos.map((repo) => openRepo(repo, { config, registry, sign, log }));
   return {
     repos: opened.map(({ session }) => session),
-    poller: openPoller(config, registry, looks.signal),
+    openPoller: () => openPoller(config, registry, looks.signal),
+    queues,
+    clock: systemClock,
     startServer: (needs) => config.server && startServer(config.server, { ...needs, log }),
     async tryToSign() {
       await sign?.(Buffer.alloc(0), { whenMs: systemClock.nowMs() });
     },
     async close() {
       looks.abort(new Error('the session is over'));
-      await Promise.all([registry.close(), ...opened.map(({ close }) => close())]);
+      await Promise.all([
+        registry.close(),
+        queues.passes.close(),
+        queues.scans.close(),
+        ...opened.map(({ close }) => close()),
+      ]);
     },
   };
 };
@@ -122,6 +134,7 @@ function openPoller(config: Config, registry: Registry, signal: AbortSignal): Im
     maxIntervalMs,
     concurrency: config.concurrency,
     patienceMs: config.timeoutSeconds * 1000,
+    refreshed: true,
     clock: systemClock,
     signal,
   });

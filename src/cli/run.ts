@@ -1,6 +1,7 @@
 import { formatProblem, isError, toProblem } from '../error/problem.ts';
 import { commitAndPropose, type WholeReport } from '../pipeline/commit-and-propose.ts';
-import { createProblemTeller, tellReport, type WatchOptions } from '../pipeline/watch-repo.ts';
+import type { Log } from '../pipeline/ports.ts';
+import { createProblemTeller, tellReport } from '../pipeline/tell-report.ts';
 import { type CommonFlags, exitCodes, fail, type OpenSession, withSession } from './session.ts';
 import { watchRepos } from './watch.ts';
 
@@ -22,7 +23,10 @@ export function runCommand(flags: CommonFlags & { once?: boolean }, open: OpenSe
   });
 }
 
-type Once = Pick<WatchOptions, 'log' | 'signal'>;
+interface Once {
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
 
 async function runOnce(context: Parameters<typeof commitAndPropose>[0], { log, signal }: Once): Promise<number> {
   const teller = createProblemTeller(log);

@@ -7,8 +7,9 @@ import { formatProblem, toProblem } from '../error/problem.ts';
 import { TallymanError } from '../error/tallyman-error.ts';
 import type { CheckReport } from '../pipeline/check-repo.ts';
 import type { ImagePoller } from '../pipeline/poll-images.ts';
-import type { Log } from '../pipeline/ports.ts';
+import type { Clock, Log } from '../pipeline/ports.ts';
 import type { ProposingContext } from '../pipeline/propose-changes.ts';
+import type { Queues } from '../pipeline/run-jobs.ts';
 import type { Hint } from '../webhook/delivery.ts';
 import { createLog } from './log.ts';
 
@@ -23,8 +24,11 @@ export interface RepoSession {
 
 export interface Session {
   readonly repos: readonly RepoSession[];
-  /** Looks at image repositories for all Yaml repos; for passes that follow each other. */
-  readonly poller: ImagePoller;
+  /** Looks at image repositories for all Yaml repos; for passes that follow each other, and scans in between. */
+  openPoller(): ImagePoller;
+  /** Jobs of the daemon. */
+  readonly queues: Queues;
+  readonly clock: Clock;
   /** Tries the signing key, if one is configured; throws `ConfigInvalid`. */
   tryToSign(): Promise<void>;
   /** Listens for webhooks and probes; undefined where the configuration has no server. */
@@ -34,7 +38,7 @@ export interface Session {
 
 export interface ServerNeeds {
   /** Acts on what a webhook said; how many Yaml repos are looked at for it. */
-  readonly onHint: (hint: Hint) => number;
+  readonly onHint: (hint: Hint) => Promise<number>;
   /** Whether the first pass over each Yaml repo is behind us. */
   readonly isReady: () => boolean;
 }

@@ -1,10 +1,9 @@
-/** The daemon: passes over each Yaml repo, and a server that says when to make one. */
+/** The daemon: passes over each Yaml repo, looks at images, and a server that says when to make one. */
 import type { Config } from '../config/schema.ts';
 import { toProblem } from '../error/problem.ts';
 import type { Log } from '../pipeline/ports.ts';
-import { takeHint } from '../pipeline/take-hint.ts';
-import { createWake } from '../pipeline/wake.ts';
-import { createProblemTeller, watchRepo } from '../pipeline/watch-repo.ts';
+import { createWorker } from '../pipeline/run-jobs.ts';
+import { createProblemTeller } from '../pipeline/tell-report.ts';
 import { exitCodes, type ServerNeeds, type Session } from './session.ts';
 
 interface WatchOptions {
@@ -13,27 +12,39 @@ interface WatchOptions {
   readonly signal: AbortSignal;
 }
 
+/** A pass that waits for nobody ends well in that time; one that is cut off on the way has written all or nothing. */
+const drainMs = 1000;
+/** Deciding and editing are work for one processor; what more is under way waits for Git. */
+const passConcurrency = 4;
+const scanConcurrency = 64;
+
 /** Resolves to an exit code once the signal aborts; at once where the server's address cannot be had. */
 export async function watchRepos(session: Session, { config, log, signal }: WatchOptions): Promise<number> {
-  const { repos, poller } = session;
-  const batchMs = config.batchSeconds * 1000;
-  const watched = repos.map(({ name, context }, index) => ({
-    address: name,
-    branch: config.repos[index]?.branch,
-    context: { ...context, poller },
-    wake: createWake({ batchMs }),
-  }));
-  const passed = new Set<number>();
+  const poller = session.openPoller();
+  const repos = session.repos.map(({ name, context }, index) => {
+    const branch = config.repos[index]?.branch;
+    return { subject: `${name} ${branch ?? ''}`.trimEnd(), address: name, branch, context: { ...context, poller } };
+  });
+  const passed = new Set<string>();
+  const worker = createWorker(repos, {
+    queues: session.queues,
+    poller,
+    clock: session.clock,
+    log,
+    intervalMs: config.intervalSeconds * 1000,
+    batchMs: config.batchSeconds * 1000,
+    passConcurrency,
+    scanConcurrency,
+    drainMs,
+    onPass: (subject) => passed.add(subject),
+  });
   const server = await startServer(session, log, {
-    onHint: (hint) => takeHint(hint, { repos: watched, poller }),
-    isReady: () => passed.size === watched.length,
+    onHint: (hint) => worker.takeHint(hint, { signal }),
+    isReady: () => passed.size === repos.length,
   });
   if (server === 'failed') return exitCodes.usage;
-  const intervalMs = config.intervalSeconds * 1000;
-  const watch = ({ context, wake }: (typeof watched)[number], index: number): Promise<void> =>
-    watchRepo(context, { intervalMs, log, signal, wake, onPass: () => passed.add(index) });
   try {
-    await Promise.all(watched.map(watch));
+    await worker.run({ signal });
   } finally {
     await server?.close();
   }

@@ -120,7 +120,9 @@ export const configSchema = z
       .min(0)
       .max(60)
       .default(0.2)
-      .describe('Wait for more after a webhook, so that images published together go out in one commit; 0 for none.'),
+      .describe(
+        'Wait for more after a webhook or a new tag, so that images published together go out in one commit; 0 for none.',
+      ),
     concurrency: z
       .int()
       .min(1)

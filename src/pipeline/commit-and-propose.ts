@@ -1,5 +1,7 @@
 /** One pass in both modes: commits on the watched branch, then pull requests into it. */
 import { dedupeProblems, toProblem } from '../error/problem.ts';
+import { listTagQuestions } from './list-tag-questions.ts';
+import type { TagQuestion } from './poll-images.ts';
 import { type ProposingContext, proposeChanges } from './propose-changes.ts';
 import type { Proposal } from './propose-step.ts';
 import { type PassReport, runPass } from './run-pass.ts';
@@ -7,6 +9,8 @@ import { type PassReport, runPass } from './run-pass.ts';
 /** What a pass did, with what became of branches and pull requests. */
 export interface WholeReport extends PassReport {
   readonly proposals: readonly Proposal[];
+  /** What the policies ask registries, each image repository once. */
+  readonly questions: readonly TagQuestion[];
 }
 
 /** Commits first, so that what is proposed is on top of them. Where the pull requests fail, the commits are still told. */
@@ -15,13 +19,14 @@ export async function commitAndPropose(
   options: { signal: AbortSignal },
 ): Promise<WholeReport> {
   const report = await runPass(context, options);
+  const { policies } = await context.memory.read(context.repo, report.snapshot, options);
+  const questions = listTagQuestions(policies, context);
   try {
-    const { policies } = await context.memory.read(context.repo, report.snapshot, options);
     const { proposals, problems } = await proposeChanges(context, policies, options);
     // Both modes tell what is wrong with files.
-    return { ...report, proposals, problems: dedupeProblems([...report.problems, ...problems]) };
+    return { ...report, questions, proposals, problems: dedupeProblems([...report.problems, ...problems]) };
   } catch (error) {
     options.signal.throwIfAborted();
-    return { ...report, proposals: [], problems: dedupeProblems([...report.problems, toProblem(error)]) };
+    return { ...report, questions, proposals: [], problems: dedupeProblems([...report.problems, toProblem(error)]) };
   }
 }

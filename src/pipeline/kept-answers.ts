@@ -29,21 +29,25 @@ export interface AskedTopic extends Topic {
 }
 
 export interface KeptAnswers<Value> {
-  /** What is known; undefined where the registry is to be asked. */
-  recall(topic: Topic): Answer<Value> | undefined;
+  /** What is known; undefined where the registry is to be asked. Within `spareMs` of its time somebody else is trusted to ask. */
+  recall(topic: Topic, options: { spareMs: number }): Answer<Value> | undefined;
+  /** When what is known is due again; undefined where nothing is known, or nobody but looks wanted it for an hour or more. */
+  findDueMs(topic: Topic): number | undefined;
   /** What counts while the registry is being asked for long: what is known, with `waiting` as its failure where it is old. */
   makeDo(topic: Topic, waiting: TallymanError): Answer<Value>;
   /** The topic that serves all who ask about that name. */
   widen(topic: Topic): AskedTopic;
   /** Keeps what a look at the registry gave, unless one that began later has answered; what is known now. */
   learn(asked: AskedTopic, found: Answer<Value>): Answer<Value>;
-  /** Has the registry asked at the next look, also where one is under way that may have come too early; how many topics that are. */
-  expect(concerns: (repository: ImageRepository) => boolean): number;
+  /** Has the registry asked at the next look, also where one is under way that may have come too early; the repositories that this concerns. */
+  expect(concerns: (repository: ImageRepository) => boolean): readonly ImageRepository[];
 }
 
 export interface KeepOptions<Value> extends LookIntervals {
   readonly clock: Pick<Clock, 'nowMs' | 'random'>;
   readonly isSame: (a: Value, b: Value) => boolean;
+  /** Called where a look gave something else than the one before it, a first look excepted. */
+  readonly onChange?: ((topic: Topic) => void) | undefined;
 }
 
 /** Times in milliseconds since 1970. */
@@ -81,22 +85,31 @@ const nothing = {
 /** What nobody asked for in so long is dropped: twice the longest interval between passes. */
 const forgetMs = 48 * 3_600_000;
 const maxTopics = 50_000;
+/** Who wants an answer asks for it at least so often, or every ten intervals. */
+const wantedMs = 3_600_000;
 
 /** Nothing is known at first. */
-export function createKeptAnswers<Value>({ clock, isSame, ...intervals }: KeepOptions<Value>): KeptAnswers<Value> {
+export function createKeptAnswers<Value>(options: KeepOptions<Value>): KeptAnswers<Value> {
+  const { clock, isSame, onChange, ...intervals } = options;
   /** The longest unused first. */
   const kept = new Map<string, Kept<Value>>();
   let turns = 0;
   const find = ({ name, repository }: Topic): Kept<Value> => kept.get(name) ?? { ...nothing, repository };
   return {
-    recall(topic) {
+    recall(topic, { spareMs }) {
       const nowMs = clock.nowMs();
       const known = find(topic);
       kept.delete(topic.name);
       kept.set(topic.name, { ...known, usedMs: nowMs, ...(topic.more && { moreWantedMs: nowMs }) });
       dropUnused(kept, nowMs);
       const lacksMore = topic.more && !known.full && known.state.failures === 0;
-      return lacksMore || isLookDue(known.state, { ...intervals, nowMs }) ? undefined : toAnswer(known);
+      const isDue = isLookDue(known.state, { ...intervals, nowMs }) && Math.abs(nowMs - known.state.dueMs) >= spareMs;
+      return lacksMore || isDue ? undefined : toAnswer(known);
+    },
+    findDueMs(topic) {
+      const { state, usedMs } = find(topic);
+      const isWanted = clock.nowMs() - usedMs <= Math.max(wantedMs, 10 * intervals.intervalMs);
+      return state === neverLooked || !isWanted ? undefined : state.dueMs;
     },
     makeDo(topic, waiting) {
       const known = find(topic);
@@ -132,16 +145,14 @@ export function createKeptAnswers<Value>({ clock, isSame, ...intervals }: KeepOp
               full: asked.more,
             };
       kept.set(asked.name, known.expectations > asked.expectations ? makeDue(next) : next);
+      if (outcome === 'changed' && known.state !== neverLooked) onChange?.(asked);
       return toAnswer(next);
     },
     expect(concerns) {
-      let count = 0;
-      for (const [name, known] of kept) {
-        if (!concerns(known.repository)) continue;
-        count += 1;
+      const concerned = [...kept].filter(([, { repository }]) => concerns(repository));
+      for (const [name, known] of concerned)
         kept.set(name, makeDue({ ...known, expectations: known.expectations + 1 }));
-      }
-      return count;
+      return concerned.map(([, { repository }]) => repository);
     },
   };
 }

@@ -13,6 +13,8 @@ export interface Looks<Question, Value> {
    * who asks later. Rejects only once the looks are ended.
    */
   look(question: Question): Promise<Answer<Value>>;
+  /** Asks the registry where it is time; when it is time again, in milliseconds since 1970, or undefined where nobody wants the answer any more. */
+  refresh(question: Question): Promise<number | undefined>;
   expect: KeptAnswers<Value>['expect'];
 }
 
@@ -30,6 +32,10 @@ export interface LookOptions extends LookIntervals {
   readonly concurrency: number;
   /** Longest that anybody waits for one look, which then goes on by itself; undefined: until it ends. */
   readonly patienceMs?: number | undefined;
+  /** Whether `refresh` is called for all that was looked at: then who looks asks only for what is not known, or long due. */
+  readonly refreshed?: boolean | undefined;
+  /** Called where the registry's answer about a topic has changed. */
+  readonly onChange?: ((topic: Topic) => void) | undefined;
   /** Ends all looks. */
   readonly signal: AbortSignal;
 }
@@ -37,9 +43,10 @@ export interface LookOptions extends LookIntervals {
 /** Nothing is known at first; with intervals of 0 every look asks. */
 export function createLooks<Question, Value>(
   { topicOf, ask, isSame }: LookKind<Question, Value>,
-  { clock, concurrency, patienceMs, signal, ...intervals }: LookOptions,
+  { clock, concurrency, patienceMs, refreshed = false, onChange, signal, ...intervals }: LookOptions,
 ): Looks<Question, Value> {
-  const kept = createKeptAnswers<Value>({ ...intervals, clock, isSame });
+  const kept = createKeptAnswers<Value>({ ...intervals, clock, isSame, onChange });
+  const spareMs = refreshed ? 2 * intervals.intervalMs : 0;
   const queue = createQueueByHost(concurrency);
   /** By name; undefined comes where patience is over. */
   const calls = new Map<string, Promise<Answer<Value> | undefined>>();
@@ -59,24 +66,43 @@ export function createLooks<Question, Value>(
     const look = queue(asked.repository.host, async () => kept.learn(asked, await find(question, asked)));
     const call = patienceMs === undefined ? look : waitFor(look, patienceMs, clock);
     calls.set(name, call);
+    if (onChange !== undefined) tellLate(call, look, () => onChange(asked));
     // Ended when nobody waits any more.
     look.finally(() => calls.delete(name)).catch(() => {});
     return call;
+  }
+
+  function join(question: Question, topic: Topic): Promise<Answer<Value> | undefined> {
+    const asked = kept.widen(topic);
+    // Who expects something new joins no look that began before.
+    const name = `${asked.name} ${asked.more} ${asked.expectations}`;
+    return calls.get(name) ?? begin(name, question, asked);
   }
 
   return {
     expect: kept.expect,
     async look(question) {
       const topic = topicOf(question);
-      const known = kept.recall(topic);
+      const known = kept.recall(topic, { spareMs });
       if (known !== undefined) return known;
-      const asked = kept.widen(topic);
-      // Who expects something new joins no look that began before.
-      const name = `${asked.name} ${asked.more} ${asked.expectations}`;
-      const found = await (calls.get(name) ?? begin(name, question, asked));
-      return found ?? kept.makeDo(topic, describeWait(topic, patienceMs));
+      return (await join(question, topic)) ?? kept.makeDo(topic, describeWait(topic, patienceMs));
+    },
+    async refresh(question) {
+      const topic = topicOf(question);
+      const dueMs = kept.findDueMs(topic);
+      if (dueMs === undefined || dueMs > clock.nowMs()) return dueMs;
+      await join(question, topic);
+      return kept.findDueMs(topic);
     },
   };
+}
+
+/** Calls where the look ends after nobody waited for it any more. */
+function tellLate(call: Promise<unknown>, look: Promise<unknown>, tell: () => void): void {
+  const wait = async () => {
+    if ((await call) === undefined) await look.then(tell);
+  };
+  wait().catch(() => {});
 }
 
 /** The result, or undefined where it is not there after the time. */

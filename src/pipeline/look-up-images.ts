@@ -1,8 +1,8 @@
 /** The registry's answers of one pass: each question once, and a failure stays with the policies it concerns. */
 import { setMaxListeners } from 'node:events';
-import { groupBy } from '../collection/group-by.ts';
 import { formatCanonical, type ImageRepository } from '../image/reference.ts';
 import type { Answer } from './answer.ts';
+import { mergeQuestions } from './list-tag-questions.ts';
 import type { PackedListing } from './pack-listing.ts';
 import { type ImagePoller, type ManifestQuestion, nameManifest, type TagQuestion } from './poll-images.ts';
 import type { ManifestInfo } from './ports.ts';
@@ -45,14 +45,6 @@ export function createImageLookup(
       return 'error' in answer || answer.stale === undefined ? answer : { error: answer.stale.error };
     },
   };
-}
-
-/** One question for each repository; push times are wanted as soon as one wants them. */
-function mergeQuestions(questions: readonly TagQuestion[]): readonly TagQuestion[] {
-  const groups = groupBy(questions, ({ repository }) => formatCanonical(repository));
-  return [...groups.values()].flatMap((same) =>
-    same.slice(0, 1).map(({ repository }) => ({ repository, pushTimes: same.some(({ pushTimes }) => pushTimes) })),
-  );
 }
 
 /** The result, or at once the signal's reason; what goes on then is not this pass's. */

@@ -22,12 +22,20 @@ export interface ManifestQuestion {
 export interface ImagePoller {
   readonly tags: Looks<TagQuestion, PackedListing>;
   readonly manifests: Looks<ManifestQuestion, ManifestInfo>;
-  /** Something new is said to be in the repositories concerned: the next look at each asks the registry. How many of them were ever asked for. */
-  expect(concerns: (repository: ImageRepository) => boolean): number;
+  /** Something new is said to be in the repositories concerned: the next look at each asks the registry. Those of them that were ever asked for. */
+  expect(concerns: (repository: ImageRepository) => boolean): readonly ImageRepository[];
+  /** Has each repository told whose tags are others than at the look before. */
+  watch(onChange: (repository: ImageRepository) => void): void;
 }
 
-/** A poller around a registry; with intervals of 0 every look asks. */
-export function createImagePoller(registry: Registry, options: LookOptions): ImagePoller {
+export type PollOptions = Omit<LookOptions, 'onChange'>;
+
+/** A poller around a registry; with intervals of 0 every look asks. Only tag lists are refreshed, and their changes told. */
+export function createImagePoller(registry: Registry, { refreshed, ...options }: PollOptions): ImagePoller {
+  const watchers: ((repository: ImageRepository) => void)[] = [];
+  const onChange = (repository: ImageRepository) => {
+    for (const tell of watchers) tell(repository);
+  };
   const tags = createLooks<TagQuestion, PackedListing>(
     {
       topicOf: ({ repository, pushTimes }) => ({ name: formatCanonical(repository), repository, more: pushTimes }),
@@ -35,7 +43,7 @@ export function createImagePoller(registry: Registry, options: LookOptions): Ima
         packListing(await registry.listTags(repository, { signal, pushTimes: more })),
       isSame: isSameListing,
     },
-    options,
+    { ...options, refreshed, onChange: ({ repository }) => onChange(repository) },
   );
   const manifests = createLooks<ManifestQuestion, ManifestInfo>(
     {
@@ -54,6 +62,7 @@ export function createImagePoller(registry: Registry, options: LookOptions): Ima
       manifests.expect(concerns);
       return tags.expect(concerns);
     },
+    watch: (onChange) => void watchers.push(onChange),
   };
 }
 

@@ -14,8 +14,8 @@ export interface HookOptions {
   readonly host: string | undefined;
   /** Asked at each delivery; throws ConfigInvalid where there is none. */
   readonly readSecret: () => string;
-  /** Acts on what a genuine delivery said; how many Yaml repos are looked at for it. */
-  readonly onHint: (hint: Hint) => number;
+  /** Acts on what a genuine delivery said; how many Yaml repos are looked at for it. What it throws has the sender try again. */
+  readonly onHint: (hint: Hint) => Promise<number>;
   readonly log: Log;
   readonly nowMs: () => number;
 }
@@ -29,8 +29,8 @@ export interface Answer {
 
 export interface Hook {
   readonly name: string;
-  /** Never throws, never waits. */
-  receive(delivery: Delivery): Answer;
+  /** Never throws, and waits for nothing but the queue. */
+  receive(delivery: Delivery): Promise<Answer>;
 }
 
 /** Genuine deliveries of one hook: more are no harm to what is woken, which is woken once, but to who must read the log. */
@@ -44,15 +44,20 @@ export function createHook({ name, format, host, readSecret, onHint, log, nowMs 
     tellRefusal((count) => log.warn({ hook: name, status, count }, `webhook "${name}": delivery refused: ${reason}`));
     return { status, body: { error: reason } };
   };
-  const act = (hint: Hint): Answer => {
-    const repos = onHint(hint);
+  const act = async (hint: Hint): Promise<Answer> => {
+    const repos = await onHint(hint);
     if (repos === 0) return { status: 202, body: { result: 'ignored', reason: 'nothing that is watched' } };
     log.info({ hook: name, hint: hint.kind, repos }, `webhook "${name}": looking now`);
     return { status: 202, body: { result: 'accepted', repos } };
   };
+  const failed = (fault: unknown): Answer => {
+    const { code, message } = toProblem(fault);
+    tellRefusal((count) => log.error({ code, hook: name, count }, message));
+    return { status: 503, body: { error: 'not now' }, headers: { 'retry-after': '5' } };
+  };
   return {
     name,
-    receive(delivery) {
+    async receive(delivery) {
       const secret = trySecret(readSecret);
       if ('fault' in secret) {
         const { code, message } = toProblem(secret.fault);
@@ -62,7 +67,7 @@ export function createHook({ name, format, host, readSecret, onHint, log, nowMs 
       const result = readDelivery(delivery, { format, host, hmacSha256, ...secret });
       if (result.kind === 'refused') return refuse(result.status, result.reason);
       if (!mayPass()) return { ...refuse(429, 'too many deliveries'), headers: { 'retry-after': '1' } };
-      if (result.kind !== 'ignored') return act(result);
+      if (result.kind !== 'ignored') return await act(result).catch(failed);
       log.debug({ hook: name, reason: result.reason }, `webhook "${name}": delivery ignored`);
       return { status: 200, body: { result: 'ignored', reason: result.reason } };
     },

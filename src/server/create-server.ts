@@ -84,7 +84,7 @@ async function serve(request: IncomingMessage, routes: ReadonlyMap<string, Route
 }
 
 function receive(request: IncomingMessage, hook: Hook, budget: BodyBudget): Promise<Answer> {
-  return withBody(request, { maxBytes: maxBodyBytes, budget }, (body): Answer => {
+  return withBody(request, { maxBytes: maxBodyBytes, budget }, (body): Answer | Promise<Answer> => {
     if (body === 'too-long')
       return { status: 413, body: { error: `the body is longer than ${maxBodyBytes} bytes` }, headers: closing };
     if (body === 'busy')

@@ -19,7 +19,7 @@ const patience = 8;
 export async function withBody<Result>(
   request: IncomingMessage,
   { maxBytes, budget }: { maxBytes: number; budget: BodyBudget },
-  use: (body: Body) => Result,
+  use: (body: Body) => Result | Promise<Result>,
 ): Promise<Result> {
   let chunks: Uint8Array[] = [];
   let [total, held] = [0, 0];
@@ -35,7 +35,7 @@ export async function withBody<Result>(
       if (fault === undefined) chunks.push(chunk);
       else chunks = [];
     }
-    return use(fault ?? Buffer.concat(chunks));
+    return await use(fault ?? Buffer.concat(chunks));
   } finally {
     budget.heldBytes -= held;
   }

@@ -4,9 +4,8 @@ import { openSession } from '../../src/compose.ts';
 import { parseConfig } from '../../src/config/load-config.ts';
 import { createImagePoller } from '../../src/pipeline/poll-images.ts';
 import type { ProposingContext } from '../../src/pipeline/propose-changes.ts';
+import { createWorker, type WorkerOptions } from '../../src/pipeline/run-jobs.ts';
 import { type PassReport, runPass } from '../../src/pipeline/run-pass.ts';
-import { createWake } from '../../src/pipeline/wake.ts';
-import { watchRepo } from '../../src/pipeline/watch-repo.ts';
 import { makeBareRepo } from '../services/git-server.ts';
 import { indexOfFile, makeFiles, type RepoSize } from './manifests.ts';
 import type { BenchServers } from './servers.ts';
@@ -92,34 +91,40 @@ function openBench(
   return {
     pass: () => runPass({ ...context, poller }, { signal }),
     expectImage,
-    watch: () => watch({ ...context, poller }, { batchMs: batchSeconds * 1000, expectImage }),
+    watch: () =>
+      watch({ ...context, poller }, pathOf, {
+        queues: session.queues,
+        poller,
+        clock,
+        log: silent,
+        batchMs: batchSeconds * 1000,
+      }),
     close: () => session.close(),
   };
 }
 
 function watch(
   context: ProposingContext,
-  { batchMs, expectImage }: { batchMs: number; expectImage: (policy: number) => void },
+  pathOf: (policy: number) => string,
+  options: Pick<WorkerOptions, 'queues' | 'poller' | 'clock' | 'log' | 'batchMs'>,
 ): Watching {
-  const wake = createWake({ batchMs });
   const abort = new AbortController();
   let onPass = () => {};
-  const watching = watchRepo(context, {
-    intervalMs: 3_600_000,
-    log: silent,
-    signal: abort.signal,
-    wake,
+  const repo = { subject: 'bench', address: 'bench', branch: undefined, context };
+  const worker = createWorker([repo], {
+    ...{ ...options, intervalMs: 3_600_000, passConcurrency: 1, scanConcurrency: 1, drainMs: 0 },
     onPass: () => onPass(),
   });
+  const working = worker.run({ signal: abort.signal });
   return {
     wake(policy) {
-      expectImage(policy);
-      wake.wake();
+      const images = [{ host: undefined, path: pathOf(policy) }];
+      void worker.takeHint({ kind: 'images', images }, { signal: abort.signal });
     },
     passDone: () => new Promise((resolve) => (onPass = resolve)),
     async stop() {
       abort.abort();
-      await watching;
+      await working;
     },
   };
 }

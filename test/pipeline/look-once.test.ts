@@ -200,9 +200,9 @@ describe('createLooks where something new is expected', () => {
   it('asks before it is due, and joins no look that began before', async () => {
     const { looks, asked, answer } = open();
     const early = looks.look({ name: 'web' });
-    assert.equal(
+    assert.deepEqual(
       looks.expect(({ path }) => path === 'acme/web'),
-      1,
+      [repository],
     );
     const late = looks.look({ name: 'web' });
     assert.equal(asked.length, 2);

@@ -214,15 +214,15 @@ describe('createImagePoller where something new is expected', () => {
       for (const tag of ['1.0.0', 'main']) await poller.manifests.look(manifestOf(tag));
     };
     await askAll();
-    assert.equal(
+    assert.deepEqual(
       poller.expect(({ path }) => path === 'acme/other'),
-      0,
+      [],
     );
     await askAll();
     assert.equal(asked.length, 3);
-    assert.equal(
+    assert.deepEqual(
       poller.expect(({ path }) => path === 'acme/web'),
-      1,
+      [web],
     );
     await askAll();
     assert.equal(asked.length, 6);

@@ -24,7 +24,7 @@ export async function openServer(requestMs?: number): Promise<OpenServer> {
     lines.push(`${level} ${message} ${JSON.stringify(fields)}`);
   };
   const log: Log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
-  const onHint = (hint: Hint): number => {
+  const onHint = async (hint: Hint): Promise<number> => {
     hints.push(hint);
     return now.repos;
   };

@@ -1,46 +1,9 @@
-/** Passes over one Yaml repo, one after the other, until told to stop. */
+/** What a pass did, as lines of the log. */
 import { catalogue } from '../error/catalogue.ts';
-import { type Problem, toProblem } from '../error/problem.ts';
-import { commitAndPropose, type WholeReport } from './commit-and-propose.ts';
+import type { Problem } from '../error/problem.ts';
+import type { WholeReport } from './commit-and-propose.ts';
 import type { Log } from './ports.ts';
-import type { ProposingContext } from './propose-changes.ts';
 import type { Proposal } from './propose-step.ts';
-import { createWake, type Wake } from './wake.ts';
-
-export interface WatchOptions {
-  /** Between the end of one pass and the start of the next; each varies by a tenth. */
-  readonly intervalMs: number;
-  readonly log: Log;
-  readonly signal: AbortSignal;
-  /** Ends the pause between two passes. */
-  readonly wake?: Wake;
-  /** Called after each pass, also after one that failed. */
-  readonly onPass?: () => void;
-}
-
-const maxBackoffMs = 15 * 60_000;
-
-/** Resolves once the signal aborts; a pass that fails is told and tried again, later each time. */
-export async function watchRepo(context: ProposingContext, options: WatchOptions): Promise<void> {
-  const { intervalMs, log, signal, wake = createWake() } = options;
-  const teller = createProblemTeller(log);
-  const passTeller = createProblemTeller(log);
-  let failures = 0;
-  while (!signal.aborted) {
-    try {
-      tellReport(await commitAndPropose(context, { signal }), log, teller);
-      passTeller.tell([]);
-      failures = 0;
-    } catch (error) {
-      if (signal.aborted) break;
-      failures += 1;
-      passTeller.tell([toProblem(error)]);
-    }
-    options.onPass?.();
-    const pauseMs = Math.min(intervalMs * 2 ** Math.min(failures, 10), Math.max(intervalMs, maxBackoffMs));
-    await wake.pause(pauseMs * (0.9 + 0.2 * context.clock.random()), { clock: context.clock, signal });
-  }
-}
 
 /** One line for each commit, each selection worth one and each pull request that changed; problems as they come and go. */
 export function tellReport(report: WholeReport, log: Log, teller: ProblemTeller): void {

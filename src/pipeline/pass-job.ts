@@ -1,0 +1,78 @@
+/** The job that makes a pass over one Yaml repo. */
+import { toProblem } from '../error/problem.ts';
+import { commitAndPropose } from './commit-and-propose.ts';
+import type { NamedRepo } from './find-concerned.ts';
+import type { ImageInterest } from './image-interest.ts';
+import type { JobOutcome, JobQueue, RunJob } from './job-ports.ts';
+import type { Clock, Log } from './ports.ts';
+import type { ProposingContext } from './propose-changes.ts';
+import { requestScan } from './scan-job.ts';
+import { createProblemTeller, type ProblemTeller, tellReport } from './tell-report.ts';
+
+/** A Yaml repo that is watched. */
+export interface WatchedRepo extends NamedRepo {
+  readonly context: ProposingContext;
+}
+
+export interface PassJobOptions {
+  /** Between the end of one pass and the start of the next; each varies by a tenth. */
+  readonly intervalMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly interest: Pick<ImageInterest, 'learn'>;
+  /** Where scans of the images that policies want are added. */
+  readonly scans: Pick<JobQueue, 'add'>;
+  /** Called after each pass, also after one that failed. */
+  readonly onPass?: (subject: string) => void;
+}
+
+const maxBackoffMs = 15 * 60_000;
+
+interface Tellers {
+  /** Of what a pass found. */
+  readonly found: ProblemTeller;
+  /** Of why there was none. */
+  readonly failed: ProblemTeller;
+}
+
+/** A pass that fails is told and made again, later each time. A subject that is none of these repos is let go. */
+export function createPassJob(repos: readonly WatchedRepo[], options: PassJobOptions): RunJob {
+  const { intervalMs, clock, log } = options;
+  const watched = new Map(
+    repos.map((repo) => {
+      const tellers: Tellers = { found: createProblemTeller(log), failed: createProblemTeller(log) };
+      return [repo.subject, { repo, tellers }] as const;
+    }),
+  );
+  const vary = (ms: number) => Math.max(0, ms) * (0.9 + 0.2 * clock.random());
+  return async ({ subject, failures }, { signal }): Promise<JobOutcome> => {
+    const { repo, tellers } = watched.get(subject) ?? {};
+    if (repo === undefined || tellers === undefined) return { againMs: undefined, failures: 0 };
+    try {
+      await makePass(repo, { ...options, signal, tellers });
+      return { againMs: vary(intervalMs), failures: 0 };
+    } catch (error) {
+      // Stopped on the way: whoever is there makes it.
+      if (signal.aborted) return { againMs: 0, failures };
+      tellers.failed.tell([toProblem(error)]);
+      const backoffMs = intervalMs * 2 ** Math.min(failures + 1, 10);
+      return { againMs: vary(Math.min(backoffMs, Math.max(intervalMs, maxBackoffMs))), failures: failures + 1 };
+    } finally {
+      options.onPass?.(subject);
+    }
+  };
+}
+
+async function makePass(
+  { subject, context }: WatchedRepo,
+  { log, interest, scans, tellers, signal }: PassJobOptions & { tellers: Tellers; signal: AbortSignal },
+): Promise<void> {
+  const report = await commitAndPropose(context, { signal });
+  tellReport(report, log, tellers.found);
+  tellers.failed.tell([]);
+  interest.learn(
+    subject,
+    report.questions.map(({ repository }) => repository),
+  );
+  await scans.add(report.questions.map(requestScan), { signal });
+}

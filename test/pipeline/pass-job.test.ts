@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { TallymanError } from '../../src/error/tallyman-error.ts';
+import type { JobRequest } from '../../src/pipeline/job-ports.ts';
+import { createPassJob } from '../../src/pipeline/pass-job.ts';
+import { fakeRegistry, testClock } from './fake-registry.ts';
+import { fakeYamlRepo, passOver, repoFiles } from './fake-yaml-repo.ts';
+import { recordingLog } from './recording-log.ts';
+
+const { signal } = new AbortController();
+const dueMs = 0;
+
+function open(fetch?: () => Promise<never>) {
+  const repo = fakeYamlRepo(repoFiles('select: {semver: "*"}'));
+  const context = passOver(fetch === undefined ? repo : { ...repo, fetch }, fakeRegistry());
+  const added: JobRequest[] = [];
+  const learned: string[] = [];
+  const { log, lines } = recordingLog();
+  const over: string[] = [];
+  const job = createPassJob([{ subject: 'deploy', address: 'deploy', branch: undefined, context }], {
+    intervalMs: 1000,
+    clock: testClock(),
+    log,
+    interest: { learn: (subject, images) => void learned.push(...images.map(({ path }) => `${subject} ${path}`)) },
+    scans: { add: async (jobs) => void added.push(...jobs) },
+    onPass: (subject) => over.push(subject),
+  });
+  return { job, added, learned, lines, over };
+}
+
+describe('createPassJob', () => {
+  it('makes a pass, has its images scanned, and comes again after the interval', async () => {
+    const { job, added, learned, over } = open();
+    const outcome = await job({ subject: 'deploy', failures: 3, dueMs }, { signal });
+    assert.deepEqual(outcome, { againMs: 1000, failures: 0 });
+    const scan = { subject: 'ghcr.io/acme/web', delayMs: 1000, urgent: false, ifAbsent: true };
+    assert.deepEqual([added, learned, over], [[scan], ['deploy acme/web'], ['deploy']]);
+  });
+
+  it('waits longer after each failure, tells it once, and goes on', async () => {
+    const { job, lines } = open(() => Promise.reject(new TallymanError('RepoUnavailable', 'Cannot reach it')));
+    const waits = [];
+    for (let failures = 0; failures < 12; failures += 1)
+      waits.push(await job({ subject: 'deploy', failures, dueMs }, { signal }));
+    assert.deepEqual(
+      waits.map(({ againMs }) => againMs),
+      [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900].map((seconds) => seconds * 1000),
+    );
+    assert.deepEqual(waits.at(-1)?.failures, 12);
+    assert.deepEqual(lines, ['warn Cannot reach it']);
+  });
+
+  it('leaves a pass that was stopped to who is there, and counts it as no failure', async () => {
+    const stop = new AbortController();
+    const { job, lines } = open(() => {
+      stop.abort(new Error('stopped'));
+      return Promise.reject(stop.signal.reason);
+    });
+    const outcome = await job({ subject: 'deploy', failures: 2, dueMs }, { signal: stop.signal });
+    assert.deepEqual([outcome, lines], [{ againMs: 0, failures: 2 }, []]);
+  });
+
+  it('lets go of a Yaml repo that is not configured any more', async () => {
+    const { job, over } = open();
+    const outcome = await job({ subject: 'gone', failures: 0, dueMs }, { signal });
+    assert.deepEqual([outcome, over], [{ againMs: undefined, failures: 0 }, []]);
+  });
+});
