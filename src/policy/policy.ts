@@ -73,6 +73,20 @@ export interface ExplicitTarget {
   readonly source: Place;
 }
 
+export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+export type Weekday = (typeof weekdays)[number];
+
+/** A time of the week in which may be written. `{ days: ['mon', 'tue'], from: '22:00', to: '04:00', timeZone: 'Europe/Berlin' }` */
+export interface WriteWindow {
+  /** On which it begins: what begins on Tuesday may end on Wednesday. */
+  readonly days: readonly Weekday[];
+  /** Wall clock of the time zone, `HH:MM`; the window has its first minute, and not its last. The same twice is a whole day. */
+  readonly from: string;
+  readonly to: string;
+  /** Of the IANA database. */
+  readonly timeZone: string;
+}
+
 /** One policy, whatever dialect it was written in. Plain data. */
 export interface Policy {
   /** `namespace/name`: unique, and what every message calls it. */
@@ -107,5 +121,7 @@ export interface Policy {
   readonly mode?: 'commit' | 'pull-request';
   /** Policies of one group are written in one commit of their own; absent: in that of the repository's batch. */
   readonly group?: string;
+  /** When versions are written; absent: at any time. */
+  readonly windows?: readonly WriteWindow[];
   readonly source: Place;
 }

@@ -1,5 +1,6 @@
 /** The shape of an ImagePolicy document: what is validated, and what config/image-policy.schema.json is made of. */
 import { z } from 'zod';
+import { windowsSchema } from './window-schema.ts';
 
 const dnsLabel = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const dnsSubdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -65,8 +66,11 @@ const writeSchema = z
       .regex(dnsLabel, 'a DNS-1123 label (lower-case letters, digits and "-")')
       .optional()
       .describe("Policies of one group move in one commit of their own; by default in the repository's."),
+    windows: windowsSchema
+      .optional()
+      .describe('When the version is written, or the pull request brought up to date; by default at any time.'),
   })
-  .describe('Where the version is written.');
+  .describe('Where and when the version is written.');
 
 /** Annotations, labels and the like belong to the cluster and are let through. */
 const metadataSchema = z.looseObject({

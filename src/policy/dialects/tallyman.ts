@@ -120,6 +120,7 @@ function toPolicy(
     suspend: spec.suspend,
     ...(spec.write.mode !== 'commit' && { mode: spec.write.mode }),
     ...(spec.write.group !== undefined && { group: spec.write.group }),
+    ...(spec.write.windows !== undefined && { windows: spec.write.windows }),
     source,
   };
   return { pieces: [policy], problems: [] };
