@@ -1,0 +1,60 @@
+/** The ledger that several workers share: one value for each repository, changed only from what it was when it was read. */
+import { TallymanError } from '../error/tallyman-error.ts';
+import type { Ledger } from '../pipeline/job-ports.ts';
+import { mergeSightings } from '../sighting/merge-sighting.ts';
+import { packEntries, unpackEntries } from '../sighting/pack-entries.ts';
+import type { LedgerEntry, RepositoryLook } from '../sighting/sighting.ts';
+import type { RedisLink } from './open-redis.ts';
+
+type Entries = ReadonlyMap<string, LedgerEntry>;
+
+/** Sets the value where it is still the one that was read; an empty one stands for none. 1 where it was set. */
+const setIfSame = `
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1`;
+
+/** Each time somebody else has set it: one of all who try succeeds. */
+const maxTries = 100;
+
+/** The link is not closed with it. A Redis that lost its data makes tags young, never old. */
+export function createRedisLedger({ ask, keyPrefix }: Pick<RedisLink, 'ask' | 'keyPrefix'>): Ledger {
+  const toKey = (repository: string): string => `${keyPrefix}ledger:${repository}`;
+
+  async function get(repository: string, signal: AbortSignal): Promise<string> {
+    const asked = { code: 'LedgerUnavailable', task: 'read the ledger', signal } as const;
+    return (await ask(asked, (client) => client.get(toKey(repository)))) ?? '';
+  }
+
+  function unpack(repository: string, text: string): Entries {
+    if (text === '') return new Map();
+    const unpacked = unpackEntries(repository, text);
+    if ('entries' in unpacked) return unpacked.entries;
+    const key = toKey(repository);
+    const message = `Cannot use ledger key "${key}" of Redis: ${unpacked.fault}, what Tallyman wrote was wanted`;
+    throw new TallymanError('LedgerUnavailable', message, {
+      remedy: `Remove it with \`redis-cli del '${key}'\`: the tags of this repository begin anew then.`,
+    });
+  }
+
+  async function record(repository: string, look: RepositoryLook, signal: AbortSignal): Promise<Entries> {
+    const asked = { code: 'LedgerUnavailable', task: 'write the ledger', signal } as const;
+    for (let tries = 1; tries <= maxTries; tries += 1) {
+      const text = await get(repository, signal);
+      const known = unpack(repository, text);
+      const next = mergeSightings(known, look);
+      if (next === known) return known;
+      const packed = packEntries(repository, next);
+      const set = await ask(asked, (client) => client.eval(setIfSame, 1, toKey(repository), text, packed));
+      if (set === 1) return next;
+    }
+    const message = `Cannot write the ledger of "${repository}" in Redis: it changed ${maxTries} times meanwhile, a quiet moment was wanted`;
+    throw new TallymanError('LedgerUnavailable', message);
+  }
+
+  return {
+    read: async (repository, { signal }) => unpack(repository, await get(repository, signal)),
+    record: (repository, look, { signal }) => record(repository, look, signal),
+    close: async () => undefined,
+  };
+}
