@@ -1,4 +1,5 @@
 /** The connection to Redis: one for all that answers at once, and more for what blocks. */
+import { setMaxListeners } from 'node:events';
 import { rootCertificates } from 'node:tls';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { ErrorCode } from '../error/catalogue.ts';
@@ -118,6 +119,8 @@ function connect(settings: RedisSettings, more: ClientOptions): RedisClient {
     // A command whose connection is lost fails, and is tried again by who knows whether that does harm.
     maxRetriesPerRequest: 0,
     disableClientInfo: true,
+    // INFO may not be allowed; where Redis is still loading it says so to each command.
+    enableReadyCheck: false,
     ...(tls !== undefined && { tls: toTlsOptions(tls.ca) }),
     ...readCredential(settings.credential),
   };
@@ -220,6 +223,8 @@ function quiet(client: RedisClient): RedisClient {
 
 async function untilAborted<Value>(answer: Promise<Value>, signal: AbortSignal): Promise<Value> {
   const done = new AbortController();
+  // One signal may end many calls.
+  setMaxListeners(0, signal);
   const aborted = new Promise<never>((_, reject) =>
     signal.addEventListener('abort', () => reject(signal.reason), { signal: done.signal }),
   );

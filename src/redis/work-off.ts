@@ -1,0 +1,135 @@
+/** Begins what rings, and ends it, until there is to be no more. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { JobOutcome, RunJob, WorkOptions } from '../pipeline/job-ports.ts';
+import type { AlarmBell, AlarmQueue, RungAlarm } from './bull.ts';
+import type { BegunRun, WishStore } from './wish-store.ts';
+
+export interface WorkTools {
+  readonly wishes: WishStore;
+  readonly alarms: AlarmQueue;
+  readonly bell: AlarmBell;
+  readonly lockMs: number;
+}
+
+/** When a job runs again that threw. */
+const defectAgainMs = 60_000;
+/** Between two tries while Redis is away. */
+const retryMs = 500;
+
+/** Resolves once the signal aborted and nothing is under way. */
+export async function workOff(tools: WorkTools, run: RunJob, options: WorkOptions): Promise<void> {
+  const { bell, lockMs } = tools;
+  const end = new AbortController();
+  const stop = new AbortController();
+  const underWay = new Map<RungAlarm, Promise<void>>();
+  const isOver = (): boolean => options.signal.aborted;
+  options.signal.addEventListener('abort', () => bell.interrupt(), { once: true });
+  const extending = extendLocks({ bell, underWay, lockMs }, stop.signal);
+
+  const begin = (alarm: RungAlarm): void => {
+    const job = runAlarm(tools, alarm, { run, signal: end.signal, isOver });
+    underWay.set(
+      alarm,
+      job.finally(() => underWay.delete(alarm)),
+    );
+  };
+
+  while (!isOver()) {
+    if (underWay.size >= options.concurrency) {
+      await untilAborted(Promise.race(underWay.values()), options.signal);
+      continue;
+    }
+    const next = bell.next(randomUUID()).catch(() => 'failed' as const);
+    const alarm = await untilAborted(next, options.signal);
+    if (isOver()) await Promise.race([giveBack(next), wait(retryMs)]);
+    else if (alarm === 'failed') await untilAborted(wait(retryMs), options.signal);
+    else if (alarm !== undefined && alarm !== 'aborted') begin(alarm);
+  }
+
+  const drained = new AbortController();
+  void wait(options.drainMs, undefined, { signal: drained.signal }).then(
+    () => end.abort(),
+    () => {},
+  );
+  await Promise.all(underWay.values());
+  drained.abort();
+  stop.abort();
+  await extending;
+}
+
+/** One that rang at the last moment is for others. */
+async function giveBack(next: Promise<RungAlarm | 'failed' | undefined>): Promise<void> {
+  const alarm = await next;
+  if (alarm !== undefined && alarm !== 'failed') await alarm.giveBack().catch(() => {});
+}
+
+interface Run {
+  readonly run: RunJob;
+  readonly signal: AbortSignal;
+  readonly isOver: () => boolean;
+}
+
+/** Never rejects: what could not be told to Redis is run again by whoever takes the alarm over. */
+async function runAlarm({ wishes, alarms, lockMs }: WorkTools, alarm: RungAlarm, how: Run): Promise<void> {
+  const insist = <Value>(step: () => Promise<Value>): Promise<Value> => tryFor(lockMs, how.isOver, step);
+  try {
+    const taken = await insist(() => wishes.take(alarm.job));
+    const next = taken.run === undefined ? taken.alarm : await runAndFinish(taken.run);
+    if (next !== undefined) await insist(() => alarms.set([next], {}));
+    await alarm.done();
+  } catch {
+    // It is still under way by the books of Redis, or Redis has forgotten it.
+  }
+
+  async function runAndFinish(begun: BegunRun) {
+    const outcome = await runOnce(begun, how);
+    return await insist(() => wishes.finish(begun, outcome));
+  }
+}
+
+async function runOnce({ subject, failures, dueMs }: BegunRun, { run, signal }: Run): Promise<JobOutcome> {
+  try {
+    return await run({ subject, failures, dueMs }, { signal });
+  } catch {
+    return { againMs: defectAgainMs, failures: failures + 1 };
+  }
+}
+
+/** Tries again for so long; once it is over, no more. */
+async function tryFor<Value>(ms: number, isOver: () => boolean, step: () => Promise<Value>): Promise<Value> {
+  const endMs = Date.now() + ms;
+  for (;;) {
+    try {
+      return await step();
+    } catch (error) {
+      if (isOver() || Date.now() >= endMs) throw error;
+      await wait(retryMs);
+    }
+  }
+}
+
+async function extendLocks(
+  { bell, underWay, lockMs }: Pick<WorkTools, 'bell' | 'lockMs'> & { underWay: ReadonlyMap<RungAlarm, unknown> },
+  stop: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    await wait(lockMs / 3, undefined, { signal: stop }).catch(() => {});
+    if (stop.aborted) return;
+    // Where it fails, another worker may begin the same: at least once.
+    if (underWay.size > 0) await bell.extend([...underWay.keys()]).catch(() => {});
+  }
+}
+
+/** What the promise gives, or `aborted` where that is sooner. Leaves nothing at the signal, which may live for months. */
+async function untilAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value | 'aborted'> {
+  const done = new AbortController();
+  const aborted = new Promise<'aborted'>((resolve) =>
+    signal.addEventListener('abort', () => resolve('aborted'), { signal: done.signal }),
+  );
+  try {
+    return signal.aborted ? 'aborted' : await Promise.race([promise, aborted]);
+  } finally {
+    done.abort();
+  }
+}
