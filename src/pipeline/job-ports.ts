@@ -78,3 +78,40 @@ export interface Ledger {
   record(repository: string, look: RepositoryLook, options: CallOptions): Promise<ReadonlyMap<string, LedgerEntry>>;
   close(): Promise<void>;
 }
+
+/** One request that wants to go out. */
+export interface PaceQuestion {
+  /** `https://ghcr.io` */
+  readonly origin: string;
+  /** Most that all workers together send there; undefined: no limit. */
+  readonly requestsPerSecond: number | undefined;
+  /** Whose pulls are counted; empty for everybody who does not sign in. */
+  readonly account: string;
+}
+
+/** Pulls that a host says are left, as long as that counts. */
+export interface SharedPulls {
+  readonly left: number;
+  readonly limit: number | undefined;
+  readonly windowMs: number;
+  /** How long ago the host said so. */
+  readonly ageMs: number;
+}
+
+/** Times in milliseconds from now on. */
+export interface PaceAnswer {
+  /** So long the host wants to be left alone: ask again then. 0: the request may go out, after `waitMs`. */
+  readonly pausedMs: number;
+  readonly waitMs: number;
+  readonly pulls: SharedPulls | undefined;
+}
+
+/** What workers tell each other of a registry host. Never rejects but with the signal's reason: where the others cannot be asked, each goes on by its own limits. */
+export interface HostPace {
+  /** Takes the next place in the rate; undefined where the others cannot be asked. */
+  enter(question: PaceQuestion, options: CallOptions): Promise<PaceAnswer | undefined>;
+  /** Tells all that the host wants to be left alone so long. */
+  pause(origin: string, pausedMs: number): Promise<void>;
+  /** Tells all what the host says of an account's pulls. */
+  notePulls(question: Pick<PaceQuestion, 'origin' | 'account'>, pulls: Omit<SharedPulls, 'ageMs'>): Promise<void>;
+}

@@ -2,6 +2,7 @@
 import type { LookupFunction } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { formatCanonical } from '../image/reference.ts';
+import type { HostPace } from '../pipeline/job-ports.ts';
 import type { Registry, TagListing } from '../pipeline/ports.ts';
 import { createCaller, type RepositoryAccess } from './access.ts';
 import { createConfiguredSource } from './credentials/configured.ts';
@@ -43,13 +44,15 @@ export interface RegistryOptions {
   readonly limits?: Partial<Limits>;
   /** Address of the HTTP proxy for a URL, with user and password where it wants them; default none for any. */
   readonly proxy?: (url: URL) => string | undefined;
+  /** What other workers know of the hosts; default nothing. */
+  readonly pace?: HostPace | undefined;
   /** Resolves the names of hosts; default the system's. */
   readonly lookup?: LookupFunction;
 }
 
 /** The options with their defaults. */
 type Settled = Required<Pick<RegistryOptions, 'hosts' | 'log' | 'sleep' | 'now' | 'random'>> &
-  Pick<RegistryOptions, 'proxy' | 'lookup'> & { readonly limits: Limits };
+  Pick<RegistryOptions, 'pace' | 'proxy' | 'lookup'> & { readonly limits: Limits };
 
 /** A client for every registry that `hosts` has settings for. It keeps connections and tokens until `close`. */
 export function createRegistry(options: RegistryOptions): Registry & { close(): Promise<void> } {

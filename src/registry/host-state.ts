@@ -138,6 +138,11 @@ export function takeSlot(state: HostState, requestsPerSecond: number | undefined
   return { ...state, nextSlotMs: fromMs + 1000 / requestsPerSecond };
 }
 
+/** The state once another worker was asked to wait until then. */
+export function notePause(state: HostState, untilMs: number): HostState {
+  return untilMs <= state.pausedUntilMs ? state : { ...state, pausedUntilMs: untilMs, pausedBy: 'asked' };
+}
+
 /** Whether the circuit is open or half open: one try decides whether the others may follow. */
 export function isOpen({ failures }: HostState): boolean {
   return failures >= failuresToOpen;

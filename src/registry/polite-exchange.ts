@@ -1,7 +1,8 @@
 /** Sends no more to a host than it bears: so many at a time, so many a second, none while it asks for rest or is down. */
 import { TallymanError } from '../error/tallyman-error.ts';
+import type { HostPace } from '../pipeline/job-ports.ts';
 import { createGate } from './gate.ts';
-import { findStart, freshState, type HostState, isOpen, noteOutcome, takeSlot } from './host-state.ts';
+import { findStart, freshState, type HostState, isOpen, noteOutcome, notePause, takeSlot } from './host-state.ts';
 import type { Exchange, HttpRequest } from './http.ts';
 import type { Limits } from './limits.ts';
 import { isSpent, type PullBudget, parsePullBudget } from './pull-budget.ts';
@@ -21,6 +22,8 @@ interface PoliteOptions {
   readonly sleep: (waitMs: number, signal: AbortSignal) => Promise<void>;
   /** Told whenever a host says how many pulls are left. */
   readonly onBudget: (host: string, budget: PullBudget) => void;
+  /** What other workers know of the host; default nothing. */
+  readonly pace?: HostPace | undefined;
 }
 
 /** One origin. */
@@ -72,7 +75,9 @@ async function takeTurn(turn: Turn): Promise<Exchange> {
   const error = findPauseFault(turn);
   if (error !== undefined) return toRefusal(turn, error);
   const isProbe = isOpen(origin.state);
-  const outcome = waitForSlot(turn).then(() => tryIfPullsAreLeft(turn));
+  const outcome = waitForSlot(turn)
+    .then(() => joinPace(turn))
+    .then((fault) => (fault === undefined ? tryIfPullsAreLeft(turn) : toRefusal(turn, fault)));
   if (isProbe) {
     origin.probe = outcome
       .catch(() => {})
@@ -85,8 +90,7 @@ async function takeTurn(turn: Turn): Promise<Exchange> {
 
 /** Waits for the end of a short pause and for a slot of the rate; a slot is taken only by a request that goes out. */
 async function waitForSlot({ request, origin, now, random, sleep }: Turn): Promise<void> {
-  const isOwn = request.url.origin === request.host.origin;
-  const rate = isOwn ? request.host.settings.requestsPerSecond : undefined;
+  const rate = rateOf(request);
   for (;;) {
     const nowMs = now();
     const waitMs = findStart(origin.state, rate, nowMs) - nowMs;
@@ -96,6 +100,30 @@ async function waitForSlot({ request, origin, now, random, sleep }: Turn): Promi
     request.signal.throwIfAborted();
   }
   origin.state = takeSlot(origin.state, rate, now());
+}
+
+function rateOf({ url, host }: HttpRequest): number | undefined {
+  return url.origin === host.origin ? host.settings.requestsPerSecond : undefined;
+}
+
+/** Waits until the host bears the request beside those of the other workers; why it may not go out, where a pause is too long. */
+async function joinPace(turn: Turn): Promise<TallymanError | undefined> {
+  const { request, origin, now, sleep, pace } = turn;
+  const question = { origin: request.url.origin, requestsPerSecond: rateOf(request), account: accountOf(request) };
+  for (;;) {
+    const answer = await pace?.enter(question, { signal: request.signal });
+    if (answer === undefined) return undefined;
+    const { pausedMs, waitMs, pulls } = answer;
+    const seenMs = now() - (pulls?.ageMs ?? 0);
+    if (pulls !== undefined && seenMs > (origin.pulls.get(question.account)?.seenMs ?? 0))
+      rememberRecent(origin.pulls, [question.account, { ...pulls, seenMs }], maxOrigins);
+    if (pausedMs > 0) origin.state = notePause(origin.state, now() + pausedMs);
+    const fault = findPauseFault(turn);
+    if (fault !== undefined) return fault;
+    if (pausedMs + waitMs > 0) await sleep(pausedMs + waitMs, request.signal);
+    request.signal.throwIfAborted();
+    if (pausedMs === 0) return undefined;
+  }
 }
 
 /** Where few pulls are left, HEAD, which is not counted, tells whether that is still so and holds for this image. */
@@ -124,16 +152,22 @@ async function tryOnce(turn: Turn): Promise<Exchange> {
   }
 }
 
-function note({ request, origin, now, random, onBudget }: Turn, outcome: Exchange): void {
-  const { maxInFlight } = origin;
+function note({ request, origin, now, random, onBudget, pace }: Turn, outcome: Exchange): void {
+  const { maxInFlight, state: before } = origin;
   const { task, url } = request;
   const moment = { origin: url.origin, task, nowMs: now(), chance: random(), maxInFlight };
-  origin.state = noteOutcome(origin.state, outcome, moment);
+  origin.state = noteOutcome(before, outcome, moment);
+  const { pausedUntilMs, pausedBy } = origin.state;
+  // That it is silent each worker finds by itself: it may be the worker's own network.
+  if (pausedBy === 'asked' && pausedUntilMs > before.pausedUntilMs)
+    void pace?.pause(url.origin, pausedUntilMs - moment.nowMs);
   if (outcome.kind === 'failed' || outcome.answer.url.origin !== moment.origin) return;
   const pulls = parsePullBudget(outcome.answer.headers, moment.nowMs);
   if (pulls === undefined) return;
   rememberRecent(origin.pulls, [accountOf(request), pulls], maxOrigins);
   onBudget(request.host.name, pulls);
+  const { left, limit, windowMs } = pulls;
+  void pace?.notePulls({ origin: url.origin, account: accountOf(request) }, { left, limit, windowMs });
 }
 
 /** Whose pulls are counted; empty for everybody who does not sign in. */
