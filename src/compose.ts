@@ -53,7 +53,7 @@ export const openSession: OpenSession = (config, log) => {
     clock: systemClock,
     startServer: (needs) => config.server && startServer(config.server, { ...needs, log }),
     async tryToSign() {
-      await sign?.(Buffer.alloc(0), { whenMs: systemClock.nowMs() });
+      await sign?.(Buffer.alloc(0), { whenMs: systemClock.wallMs() });
     },
     async close() {
       looks.abort(new Error('the session is over'));
@@ -261,8 +261,11 @@ function planCredential(
   return { credential: app.read, refuseCredential: app.refuse };
 }
 
+const startedMs = Date.now() - performance.now();
+
 const systemClock: Clock = {
-  nowMs: Date.now,
+  nowMs: () => Math.round(startedMs + performance.now()),
+  wallMs: Date.now,
   random: Math.random,
   sleep: (ms, { signal }) => wait(ms, undefined, { signal }).catch(() => undefined),
 };

@@ -46,7 +46,7 @@ export async function changeHold(
     const done = describeDone(change, { hold, freed });
     if (done !== undefined) return { commit: undefined, told: done };
     const message = formatMessage(change, hold);
-    const commit = { base, changes: new Map(), message, author, whenMs: clock.nowMs() };
+    const commit = { base, changes: new Map(), message, author, whenMs: clock.wallMs() };
     const outcome = await repo.push(commit, options);
     if (outcome.kind === 'pushed') return { commit: outcome.commit, told: describeChange(change, outcome.commit) };
     if (tries === maxPushTries) return { commit: undefined, told: '', problem: describeRace(tries) };

@@ -209,8 +209,10 @@ export interface Log {
 
 /** Time and chance, so that tests own them. */
 export interface Clock {
-  /** Milliseconds since 1970, UTC. */
+  /** Milliseconds since 1970, UTC, which pass as time does: never back, and no faster where the machine's clock is set. What ages and waits is counted by it. */
   nowMs(): number;
+  /** What the machine's clock shows, in milliseconds since 1970, UTC: for dates that people read. */
+  wallMs(): number;
   /** Resolves after the time, or at once when the signal aborts. */
   sleep(ms: number, options: CallOptions): Promise<void>;
   /** At least 0, below 1. */

@@ -91,7 +91,7 @@ async function push(
 ): Promise<boolean> {
   const { snapshot: base, changes, message = '' } = planned;
   // Git keeps seconds.
-  const whenMs = Math.floor(clock.nowMs() / 1000) * 1000;
+  const whenMs = Math.floor(clock.wallMs() / 1000) * 1000;
   const seal = (tree: string): string => sealMessage({ message, parent: base.commit, tree, whenMs }, wanted.files);
   const commit = { base, changes, message, seal, author, whenMs };
   const outcome = await proposing.branches.pushBranch({ branch: wanted.branch, expected, commit }, { signal });

@@ -49,7 +49,7 @@ export async function pushPlan(
   for (let tries = 1; ; tries += 1) {
     const { snapshot: base, changes, message, updates, problems } = planned;
     if (message === undefined) return { planned, made: undefined, tries, problems };
-    const whenMs = context.clock.nowMs();
+    const whenMs = context.clock.wallMs();
     const outcome = await context.repo.push({ base, changes, message, author: context.author, whenMs }, options);
     if (outcome.kind === 'pushed')
       return { planned, made: { commit: outcome.commit, group, updates }, tries, problems };

@@ -108,7 +108,7 @@ async function listAll(host: string, load: Load): Promise<void> {
     intervalMs: 60_000,
     maxIntervalMs: 300_000,
     concurrency: 8,
-    clock: { nowMs: Date.now, random: Math.random, sleep: async () => undefined },
+    clock: { nowMs: Date.now, wallMs: Date.now, random: Math.random, sleep: async () => undefined },
     signal,
   });
   let tags = 0;

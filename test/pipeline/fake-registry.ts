@@ -14,6 +14,7 @@ export function testClock(startMs = 1_700_000_000_000): TestClock {
     time: startMs,
     chance: 0.5,
     nowMs: () => clock.time,
+    wallMs: () => clock.time,
     random: () => clock.chance,
     sleep: async () => undefined,
   };
@@ -33,6 +34,7 @@ export function handClock(): HandClock {
     time: testClock().time,
     chance: 0.5,
     nowMs: () => clock.time,
+    wallMs: () => clock.time,
     random: () => clock.chance,
     sleep: (ms, { signal }) =>
       new Promise((resolve) => {

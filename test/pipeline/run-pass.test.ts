@@ -14,7 +14,8 @@ import { type RegistryServer, startRegistryServer } from '../services/registry-s
 
 const signal = new AbortController().signal;
 const folder = mkdtempSync(join(tmpdir(), 'tallyman-pass-'));
-const clock: Clock = { nowMs: () => 1_700_000_000_000, sleep: async () => undefined, random: () => 0.5 };
+const atStart = () => 1_700_000_000_000;
+const clock: Clock = { nowMs: atStart, wallMs: atStart, sleep: async () => undefined, random: () => 0.5 };
 const registry = createRegistry({ hosts: () => ({}) });
 let server: RegistryServer;
 let repoCount = 0;
