@@ -45,6 +45,8 @@ interface Import {
   readonly folder: string;
   readonly specifier: string;
   readonly typeOnly: boolean;
+  /** `await import()`. */
+  readonly late: boolean;
 }
 
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
@@ -62,6 +64,7 @@ const imports: Import[] = files.flatMap((file) =>
     folder: folderOf(file),
     specifier: match[3] ?? match[4] ?? match[5] ?? '',
     typeOnly: match[2] !== undefined,
+    late: match[4] !== undefined,
   })),
 );
 const targetFolder = (entry: Import): string =>
@@ -105,6 +108,14 @@ describe('architecture', () => {
         const cliStarts = entry.folder === 'cli' && ['pipeline', 'config', ''].includes(folder);
         return folder !== entry.folder && !pureFolders.includes(folder) && !ports && !cliStarts;
       });
+    assert.deepEqual(show(wrong), []);
+  });
+
+  it('what speaks Redis is loaded only where it is configured', () => {
+    const wrong = imports.filter((entry) => {
+      const isOutside = isRelative(entry) && entry.folder !== 'redis' && targetFolder(entry) === 'redis';
+      return isOutside && !entry.late && !entry.typeOnly;
+    });
     assert.deepEqual(show(wrong), []);
   });
 

@@ -129,7 +129,7 @@ function connect(settings: RedisSettings, more: ClientOptions): RedisClient {
     ...options,
     ...(place.kind === 'server' ? { host: place.host, port: place.port, db: place.database } : toSentinel(place, tls)),
     retryStrategy: (times) => {
-      Object.assign(client.options, readCredential(settings.credential));
+      Object.assign(client.options, readCredentialAgain(settings.credential));
       return retryAfter(times);
     },
   });
@@ -148,7 +148,7 @@ function connectCluster(
     // Certificates name hosts, and so are these to be asked for.
     dnsLookup: (address, callback) => callback(null, address),
     clusterRetryStrategy: (times) => {
-      Object.assign(redisOptions, readCredential(settings.credential));
+      Object.assign(redisOptions, readCredentialAgain(settings.credential));
       return retryAfter(times);
     },
   });
@@ -174,6 +174,15 @@ function readCredential(read: ReadRedisCredential | undefined): { username?: str
   if (read === undefined) return {};
   const { username, password } = read();
   return { username, password };
+}
+
+/** Nothing where it cannot be read now: what was read before may still do. */
+function readCredentialAgain(read: ReadRedisCredential | undefined): { username?: string; password?: string } {
+  try {
+    return readCredential(read);
+  } catch {
+    return {};
+  }
 }
 
 function retryAfter(times: number): number {

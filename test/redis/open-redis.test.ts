@@ -102,8 +102,17 @@ describe('openRedis', () => {
   it('reads the credentials again for the next connection', async () => {
     const redis = await serve({ user });
     let password = 'not yet';
-    const link = open(redis, { credential: () => ({ ...user, password }) });
+    let faults = 0;
+    const credential = () => {
+      if (password !== '') return { ...user, password };
+      faults += 1;
+      throw new Error('the file is being replaced');
+    };
+    const link = open(redis, { credential });
     await failureOf(link);
+    password = '';
+    await failureOf(link);
+    assert.ok(faults > 0);
     password = user.password;
     for (const endMs = Date.now() + 15_000; Date.now() < endMs; ) if ((await ping(link).catch(() => '')) !== '') break;
     assert.equal(await ping(link), 'PONG');
