@@ -34,6 +34,7 @@ const packageFolders: Record<string, readonly string[]> = {
   bullmq: ['redis'],
   ioredis: ['redis'],
   lmdb: ['ledger'],
+  'prom-client': ['metrics'],
 };
 /** Files at the top of src that may see every folder. */
 const composers = ['src/main.ts', 'src/index.ts', 'src/compose.ts'];
@@ -104,7 +105,7 @@ describe('architecture', () => {
       .filter((entry) => isRelative(entry) && !composers.includes(entry.file) && !pureFolders.includes(entry.folder))
       .filter((entry) => {
         const folder = targetFolder(entry);
-        const ports = entry.typeOnly && /\/pipeline\/(?:job-)?ports\.ts$/.test(entry.specifier);
+        const ports = entry.typeOnly && /\/pipeline\/(?:job-|metrics-)?ports\.ts$/.test(entry.specifier);
         const cliStarts = entry.folder === 'cli' && ['pipeline', 'config', ''].includes(folder);
         return folder !== entry.folder && !pureFolders.includes(folder) && !ports && !cliStarts;
       });
