@@ -39,15 +39,28 @@ export interface KeptAnswers<Value> {
   widen(topic: Topic): AskedTopic;
   /** Keeps what a look at the registry gave, unless one that began later has answered; what is known now. */
   learn(asked: AskedTopic, found: Answer<Value>): Answer<Value>;
+  /** Those that somebody wants, with when the registry last answered, or where it never did when they were first asked for. */
+  listWanted(): readonly WantedTopic[];
   /** Has the registry asked at the next look, also where one is under way that may have come too early; the repositories that this concerns. */
   expect(concerns: (repository: ImageRepository) => boolean): readonly ImageRepository[];
 }
+
+/** `{ name: 'ghcr.io/acme/web', sinceMs: 1700000000000 }` */
+export interface WantedTopic {
+  readonly name: string;
+  readonly sinceMs: number;
+}
+
+/** What came of a look; `first`: there was no answer before. */
+export type LookResult = LookOutcome | 'first';
 
 export interface KeepOptions<Value> extends LookIntervals {
   readonly clock: Pick<Clock, 'nowMs' | 'random'>;
   readonly isSame: (a: Value, b: Value) => boolean;
   /** Called where a look gave something else than the one before it, a first look excepted. */
   readonly onChange?: ((topic: Topic) => void) | undefined;
+  /** Called after each look that counts. */
+  readonly onLook?: ((topic: Topic, result: LookResult) => void) | undefined;
 }
 
 /** Times in milliseconds since 1970. */
@@ -56,7 +69,7 @@ interface Kept<Value> {
   /** How often something new was expected. */
   readonly expectations: number;
   readonly state: LookState;
-  /** The last answer that was none of a failure, and when it came. */
+  /** The last answer that was none of a failure, and when it came; before the first, when it was asked for. */
   readonly value: Value | undefined;
   readonly sinceMs: number;
   /** Of the look that gave it. */
@@ -90,11 +103,14 @@ const wantedMs = 3_600_000;
 
 /** Nothing is known at first. */
 export function createKeptAnswers<Value>(options: KeepOptions<Value>): KeptAnswers<Value> {
-  const { clock, isSame, onChange, ...intervals } = options;
+  const { clock, isSame, onChange, onLook, ...intervals } = options;
   /** The longest unused first. */
   const kept = new Map<string, Kept<Value>>();
   let turns = 0;
-  const find = ({ name, repository }: Topic): Kept<Value> => kept.get(name) ?? { ...nothing, repository };
+  const find = ({ name, repository }: Topic): Kept<Value> =>
+    kept.get(name) ?? { ...nothing, repository, sinceMs: clock.nowMs() };
+  const isWanted = ({ usedMs }: Kept<Value>): boolean =>
+    clock.nowMs() - usedMs <= Math.max(wantedMs, 10 * intervals.intervalMs);
   return {
     recall(topic, { spareMs }) {
       const nowMs = clock.nowMs();
@@ -107,9 +123,8 @@ export function createKeptAnswers<Value>(options: KeepOptions<Value>): KeptAnswe
       return lacksMore || isDue ? undefined : toAnswer(known);
     },
     findDueMs(topic) {
-      const { state, usedMs } = find(topic);
-      const isWanted = clock.nowMs() - usedMs <= Math.max(wantedMs, 10 * intervals.intervalMs);
-      return state === neverLooked || !isWanted ? undefined : state.dueMs;
+      const known = find(topic);
+      return known.state === neverLooked || !isWanted(known) ? undefined : known.state.dueMs;
     },
     makeDo(topic, waiting) {
       const known = find(topic);
@@ -145,9 +160,11 @@ export function createKeptAnswers<Value>(options: KeepOptions<Value>): KeptAnswe
               full: asked.more,
             };
       kept.set(asked.name, known.expectations > asked.expectations ? makeDue(next) : next);
+      onLook?.(asked, outcome === 'changed' && known.value === undefined ? 'first' : outcome);
       if (outcome === 'changed' && known.state !== neverLooked) onChange?.(asked);
       return toAnswer(next);
     },
+    listWanted: () => [...kept].flatMap(([name, known]) => (isWanted(known) ? [{ name, sinceMs: known.sinceMs }] : [])),
     expect(concerns) {
       const concerned = [...kept].filter(([, { repository }]) => concerns(repository));
       for (const [name, known] of concerned)

@@ -1,7 +1,7 @@
 /** Asks a registry once for all who ask the same, now and until the answer is due again. */
 import { TallymanError } from '../error/tallyman-error.ts';
 import type { Answer } from './answer.ts';
-import { type AskedTopic, createKeptAnswers, type KeptAnswers, type Topic } from './kept-answers.ts';
+import { type AskedTopic, createKeptAnswers, type KeptAnswers, type LookResult, type Topic } from './kept-answers.ts';
 import type { LookIntervals } from './plan-next-look.ts';
 import type { Clock } from './ports.ts';
 import { createQueueByHost } from './queue-by-host.ts';
@@ -15,6 +15,7 @@ export interface Looks<Question, Value> {
   look(question: Question): Promise<Answer<Value>>;
   /** Asks the registry where it is time; when it is time again, in milliseconds since 1970, or undefined where nobody wants the answer any more. */
   refresh(question: Question): Promise<number | undefined>;
+  listWanted: KeptAnswers<Value>['listWanted'];
   expect: KeptAnswers<Value>['expect'];
 }
 
@@ -36,6 +37,8 @@ export interface LookOptions extends LookIntervals {
   readonly refreshed?: boolean | undefined;
   /** Called where the registry's answer about a topic has changed. */
   readonly onChange?: ((topic: Topic) => void) | undefined;
+  /** Called after each look at the registry that counts. */
+  readonly onLook?: ((topic: Topic, result: LookResult) => void) | undefined;
   /** Ends all looks. */
   readonly signal: AbortSignal;
 }
@@ -43,9 +46,9 @@ export interface LookOptions extends LookIntervals {
 /** Nothing is known at first; with intervals of 0 every look asks. */
 export function createLooks<Question, Value>(
   { topicOf, ask, isSame }: LookKind<Question, Value>,
-  { clock, concurrency, patienceMs, refreshed = false, onChange, signal, ...intervals }: LookOptions,
+  { clock, concurrency, patienceMs, refreshed = false, onChange, onLook, signal, ...intervals }: LookOptions,
 ): Looks<Question, Value> {
-  const kept = createKeptAnswers<Value>({ ...intervals, clock, isSame, onChange });
+  const kept = createKeptAnswers<Value>({ ...intervals, clock, isSame, onChange, onLook });
   const spareMs = refreshed ? 2 * intervals.intervalMs : 0;
   const queue = createQueueByHost(concurrency);
   /** By name; undefined comes where patience is over. */
@@ -80,6 +83,7 @@ export function createLooks<Question, Value>(
   }
 
   return {
+    listWanted: kept.listWanted,
     expect: kept.expect,
     async look(question) {
       const topic = topicOf(question);

@@ -28,10 +28,11 @@ export interface ImagePoller {
   watch(onChange: (repository: ImageRepository) => void): void;
 }
 
+/** `onLook` is called for tag lists alone. */
 export type PollOptions = Omit<LookOptions, 'onChange'>;
 
 /** A poller around a registry; with intervals of 0 every look asks. Only tag lists are refreshed, and their changes told. */
-export function createImagePoller(registry: Registry, { refreshed, ...options }: PollOptions): ImagePoller {
+export function createImagePoller(registry: Registry, { refreshed, onLook, ...options }: PollOptions): ImagePoller {
   const watchers: ((repository: ImageRepository) => void)[] = [];
   const onChange = (repository: ImageRepository) => {
     for (const tell of watchers) tell(repository);
@@ -43,7 +44,7 @@ export function createImagePoller(registry: Registry, { refreshed, ...options }:
         packListing(await registry.listTags(repository, { signal, pushTimes: more })),
       isSame: isSameListing,
     },
-    { ...options, refreshed, onChange: ({ repository }) => onChange(repository) },
+    { ...options, refreshed, onLook, onChange: ({ repository }) => onChange(repository) },
   );
   const manifests = createLooks<ManifestQuestion, ManifestInfo>(
     {

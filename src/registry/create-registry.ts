@@ -111,6 +111,7 @@ function createSend(options: Settled): { send: Send; close(): Promise<void> } {
     ...options,
     exchange: http.exchange,
     onBudget: (host, { left, limit, windowMs }) => log({ kind: 'budget', host, left, limit, windowMs }),
+    onTrouble: (host, kind, waitMs) => log({ kind, host, waitMs: Math.round(waitMs) }),
   });
   const send = createRetryingSend({
     ...options,

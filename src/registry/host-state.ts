@@ -123,6 +123,12 @@ function noteGood(state: HostState, { maxInFlight }: Moment): HostState {
   };
 }
 
+/** What a try has told of the host: that it asks for rest, or that it is down, also where it still is after one more try. */
+export function findTrouble(before: HostState, after: HostState): 'throttled' | 'circuit-open' | undefined {
+  if (after.throttles > before.throttles) return 'throttled';
+  return after.failures > before.failures && isOpen(after) ? 'circuit-open' : undefined;
+}
+
 /** When the next request may go, at the earliest: after a pause, and in the next slot of the rate, if one is set. */
 export function findStart(state: HostState, requestsPerSecond: number | undefined, nowMs: number): number {
   // A clock that was set back must not make a pause out of a moment.

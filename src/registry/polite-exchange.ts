@@ -2,7 +2,16 @@
 import { TallymanError } from '../error/tallyman-error.ts';
 import type { HostPace } from '../pipeline/job-ports.ts';
 import { createGate } from './gate.ts';
-import { findStart, freshState, type HostState, isOpen, noteOutcome, notePause, takeSlot } from './host-state.ts';
+import {
+  findStart,
+  findTrouble,
+  freshState,
+  type HostState,
+  isOpen,
+  noteOutcome,
+  notePause,
+  takeSlot,
+} from './host-state.ts';
 import type { Exchange, HttpRequest } from './http.ts';
 import type { Limits } from './limits.ts';
 import { isSpent, type PullBudget, parsePullBudget } from './pull-budget.ts';
@@ -24,6 +33,8 @@ interface PoliteOptions {
   readonly onBudget: (host: string, budget: PullBudget) => void;
   /** What other workers know of the host; default nothing. */
   readonly pace?: HostPace | undefined;
+  /** Told where the host asks for rest, or is found to be down: nothing is sent for so long. */
+  readonly onTrouble: (host: string, trouble: 'throttled' | 'circuit-open', waitMs: number) => void;
 }
 
 /** One origin. */
@@ -152,7 +163,7 @@ async function tryOnce(turn: Turn): Promise<Exchange> {
   }
 }
 
-function note({ request, origin, now, random, onBudget, pace }: Turn, outcome: Exchange): void {
+function note({ request, origin, now, random, onBudget, onTrouble, pace }: Turn, outcome: Exchange): void {
   const { maxInFlight, state: before } = origin;
   const { task, url } = request;
   const moment = { origin: url.origin, task, nowMs: now(), chance: random(), maxInFlight };
@@ -161,6 +172,8 @@ function note({ request, origin, now, random, onBudget, pace }: Turn, outcome: E
   // That it is silent each worker finds by itself: it may be the worker's own network.
   if (pausedBy === 'asked' && pausedUntilMs > before.pausedUntilMs)
     void pace?.pause(url.origin, pausedUntilMs - moment.nowMs);
+  const trouble = findTrouble(before, origin.state);
+  if (trouble !== undefined) onTrouble(request.host.name, trouble, pausedUntilMs - moment.nowMs);
   if (outcome.kind === 'failed' || outcome.answer.url.origin !== moment.origin) return;
   const pulls = parsePullBudget(outcome.answer.headers, moment.nowMs);
   if (pulls === undefined) return;

@@ -13,6 +13,8 @@ export type RegistryEvent =
       readonly limit: number | undefined;
       readonly windowMs: number;
     }
+  /** The host asked for rest, or is down: nothing is sent to it for so long. */
+  | { readonly kind: 'throttled' | 'circuit-open'; readonly host: string; readonly waitMs: number }
   | { readonly kind: 'dropped-tags'; readonly repository: string; readonly count: number }
   /** The image's labels cannot be read; `found` is the message of the error. */
   | { readonly kind: 'no-labels'; readonly image: string; readonly found: string }

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { TallymanError } from '../../src/error/tallyman-error.ts';
 import type { Answer } from '../../src/pipeline/answer.ts';
 import { type PackedListing, unpackListing } from '../../src/pipeline/pack-listing.ts';
-import { createImagePoller, type ImagePoller } from '../../src/pipeline/poll-images.ts';
+import { createImagePoller, type ImagePoller, type PollOptions } from '../../src/pipeline/poll-images.ts';
 import type { Registry } from '../../src/pipeline/ports.ts';
 import { fakeRegistry, listingOf, manifestWith, testClock, unavailable } from './fake-registry.ts';
 
@@ -20,11 +20,11 @@ const tagsOf = (answer: Answer<PackedListing>) => ('value' in answer ? unpackLis
 const manifestOf = (tag: string, platforms = false) => ({ repository: web, tag, platforms });
 const digestOf = (character: string) => `sha256:${character.repeat(64)}`;
 
-function openPoller(parts: Partial<Registry> = {}) {
+function openPoller(parts: Partial<Registry> = {}, more: Pick<PollOptions, 'onLook'> = {}) {
   const registry = fakeRegistry(parts);
   const clock = testClock();
   const times = { intervalMs: minute, maxIntervalMs: 5 * minute };
-  const poller = createImagePoller(registry, { ...times, concurrency: 4, clock, signal });
+  const poller = createImagePoller(registry, { ...times, concurrency: 4, clock, signal, ...more });
   return { poller, clock, asked: registry.asked };
 }
 
@@ -226,5 +226,52 @@ describe('createImagePoller where something new is expected', () => {
     );
     await askAll();
     assert.equal(asked.length, 6);
+  });
+});
+
+describe('createImagePoller that is watched', () => {
+  it('tells what came of each look at tags', async () => {
+    const answers = [unavailable, '1.0.0', '1.0.0', '1.1.0', denied];
+    const results: string[] = [];
+    const listTags = async () => {
+      const answer = answers.shift();
+      if (typeof answer === 'string') return listingOf(answer);
+      throw answer;
+    };
+    const onLook: PollOptions['onLook'] = ({ name }, result) => results.push(`${name} ${result}`);
+    const { poller, clock } = openPoller({ listTags }, { onLook });
+    while (answers.length > 0) {
+      await poller.tags.look(plain);
+      await poller.manifests.look(manifestOf('main'));
+      clock.time += hour;
+    }
+    assert.deepEqual(
+      results,
+      ['failed', 'first', 'same', 'changed', 'refused'].map((result) => `ghcr.io/acme/web ${result}`),
+    );
+  });
+
+  it('knows since when it has no newer answer of what is wanted', async () => {
+    let fails = true;
+    const listTags = async () => {
+      if (fails) throw unavailable;
+      return listingOf('1.0.0');
+    };
+    const { poller, clock } = openPoller({ listTags });
+    const startMs = clock.time;
+    const look = async (ms: number): Promise<number | undefined> => {
+      clock.time += ms;
+      await poller.tags.look(plain);
+      return poller.tags.listWanted()[0]?.sinceMs;
+    };
+    assert.equal(await look(0), startMs);
+    assert.equal(await look(5 * minute), startMs);
+    fails = false;
+    assert.equal(await look(15 * minute), startMs + 20 * minute);
+    fails = true;
+    assert.equal(await look(10 * minute), startMs + 20 * minute);
+    assert.deepEqual(poller.tags.listWanted(), [{ name: 'ghcr.io/acme/web', sinceMs: startMs + 20 * minute }]);
+    clock.time += hour + minute;
+    assert.deepEqual(poller.tags.listWanted(), []);
   });
 });

@@ -27,6 +27,7 @@ function prepare(answer: (sent: number) => Exchange, settings: HostSettings = {}
   const clock = { nowMs: 1_000_000 };
   const waits: number[] = [];
   const budgets: string[] = [];
+  const troubles: string[] = [];
   const load = { sent: 0, inFlight: 0, most: 0 };
   const exchange = createPoliteExchange({
     limits: defaultLimits,
@@ -36,6 +37,7 @@ function prepare(answer: (sent: number) => Exchange, settings: HostSettings = {}
       waits.push(waitMs);
       clock.nowMs += waitMs;
     },
+    onTrouble: (host, trouble, waitMs) => troubles.push(`${host} ${trouble} ${waitMs}`),
     onBudget: (host, { left, limit }) => budgets.push(`${host} ${left}/${limit}`),
     exchange: async () => {
       load.sent += 1;
@@ -60,7 +62,7 @@ function prepare(answer: (sent: number) => Exchange, settings: HostSettings = {}
     return outcome.kind === 'answered' ? String(outcome.answer.status) : outcome.error.message;
   };
   const askMany = (count: number): Promise<string[]> => Promise.all(Array.from({ length: count }, () => ask()));
-  return { ask, askMany, clock, waits, budgets, load };
+  return { ask, askMany, clock, waits, budgets, troubles, load };
 }
 
 describe('createPoliteExchange', () => {
@@ -147,6 +149,18 @@ describe('createPoliteExchange', () => {
     clock.nowMs += 30_000;
     assert.deepEqual(new Set(await askMany(20)), new Set(['200']));
     assert.equal(load.sent, 27);
+  });
+
+  it('tells once what a burst of refusals asks for, and each time a host is found down', async () => {
+    const throttled = prepare((sent) => answered(sent <= 8 ? 429 : 200, { 'retry-after': '4' }));
+    await throttled.askMany(8);
+    await throttled.ask();
+    assert.deepEqual(throttled.troubles, ['ghcr.io throttled 4000']);
+    const down = prepare(() => silent);
+    for (let tries = 0; tries < 9; tries += 1) await down.ask();
+    down.clock.nowMs += 15_000;
+    await down.ask();
+    assert.deepEqual(down.troubles, ['ghcr.io circuit-open 15000', 'ghcr.io circuit-open 30000']);
   });
 
   it('takes a server error for one repository’s own', async () => {
