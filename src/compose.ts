@@ -5,8 +5,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { OpenSession, RepoSession, ServerNeeds } from './cli/session.ts';
 import { defaultStateDir } from './config/load-config.ts';
 import { findProxy } from './config/proxy.ts';
+import { readRedisAccess } from './config/read-redis.ts';
 import { readRepoCredential, readSshAccess } from './config/read-repo-access.ts';
 import { createCertificateReader, type ReadPem, readSecret, readSigningKey, readText } from './config/read-secret.ts';
+import type { RedisConfig } from './config/redis-schema.ts';
 import type { RepoConfig } from './config/repo-schema.ts';
 import type { Config, CredentialSourceName, RegistryConfig } from './config/schema.ts';
 import { type ClosableForge, createForge } from './forge/create-forge.ts';
@@ -18,10 +20,12 @@ import { createWorkFiles, hasWorkFiles } from './git/work-files.ts';
 import { createYamlRepo } from './git/yaml-repo.ts';
 import { checkRepo } from './pipeline/check-repo.ts';
 import { createHoldMemory } from './pipeline/find-holds.ts';
+import type { HostPace } from './pipeline/job-ports.ts';
 import { createImagePoller, type ImagePoller } from './pipeline/poll-images.ts';
 import type { Clock, Log, Registry } from './pipeline/ports.ts';
 import { createProposalMemory } from './pipeline/propose-facts.ts';
 import { createRepoMemory } from './pipeline/repo-memory.ts';
+import type { Queues } from './pipeline/run-jobs.ts';
 import { createEmbeddedQueue } from './queue/embedded-queue.ts';
 import { createRegistry, type SourceTools } from './registry/create-registry.ts';
 import { createCloudSource } from './registry/credentials/cloud.ts';
@@ -36,20 +40,17 @@ import { createHook } from './server/create-hook.ts';
 import { createServer } from './server/create-server.ts';
 
 /** Makes the adapters that the configuration asks for. Nothing is contacted yet. */
-export const openSession: OpenSession = (config, log) => {
-  const registry = openRegistry(config, log);
+export const openSession: OpenSession = async (config, log) => {
+  const shared = config.redis && (await openShared(config.redis, log));
+  const registry = openRegistry(config, { log, pace: shared?.pace });
   const looks = new AbortController();
   const { signing } = config.commit;
   const sign = signing && createCommitSigner(signing.format, () => readSigningKey(signing, process.env));
-  const queues = {
-    passes: createEmbeddedQueue({ clock: systemClock }),
-    scans: createEmbeddedQueue({ clock: systemClock }),
-  };
   const opened = config.repos.map((repo) => openRepo(repo, { config, registry, sign, log }));
   return {
     repos: opened.map(({ session }) => session),
     openPoller: () => openPoller(config, registry, looks.signal),
-    queues,
+    queues: shared?.queues ?? openQueues(),
     clock: systemClock,
     startServer: (needs) => config.server && startServer(config.server, { ...needs, log }),
     async tryToSign() {
@@ -57,17 +58,48 @@ export const openSession: OpenSession = (config, log) => {
     },
     async close() {
       looks.abort(new Error('the session is over'));
-      await Promise.all([
-        registry.close(),
-        queues.passes.close(),
-        queues.scans.close(),
-        ...opened.map(({ close }) => close()),
-      ]);
+      await Promise.all([registry.close(), ...opened.map(({ close }) => close())]);
+      await shared?.close();
     },
   };
 };
 
-function openRegistry(config: Config, log: Log): Registry & { close(): Promise<void> } {
+/** What several workers share through Redis. Its packages are loaded only here. */
+async function openShared(config: RedisConfig, log: Log): Promise<Shared> {
+  const [{ openRedis }, { createRedisQueue }, { createRedisPace }] = await Promise.all([
+    import('./redis/open-redis.ts'),
+    import('./redis/redis-queue.ts'),
+    import('./redis/redis-pace.ts'),
+  ]);
+  const readPem = createCertificateReader();
+  const link = openRedis({ ...readRedisAccess(config, { env: process.env, readPem }), log });
+  const passes = createRedisQueue(link, { name: 'pass' });
+  const scans = createRedisQueue(link, { name: 'scan' });
+  return {
+    queues: { passes, scans },
+    pace: createRedisPace(link, { log }),
+    async close() {
+      await Promise.all([passes.close(), scans.close()]);
+      await link.close();
+    },
+  };
+}
+
+interface Shared {
+  readonly queues: Queues;
+  readonly pace: HostPace;
+  close(): Promise<void>;
+}
+
+function openQueues(): Queues {
+  const clock = systemClock;
+  return { passes: createEmbeddedQueue({ clock }), scans: createEmbeddedQueue({ clock }) };
+}
+
+function openRegistry(
+  config: Config,
+  { log, pace }: { log: Log; pace: HostPace | undefined },
+): Registry & { close(): Promise<void> } {
   const byHost = new Map(config.registries.map((settings) => [settings.host, settings]));
   const readPem = createCertificateReader();
   const hosts = (host: string): HostSettings => {
@@ -76,6 +108,7 @@ function openRegistry(config: Config, log: Log): Registry & { close(): Promise<v
   };
   return createRegistry({
     hosts,
+    pace,
     credentials: (tools) => config.credentialSources.map((name) => credentialSources[name]({ ...tools, hosts })),
     proxy: (url) => findProxy(url, process.env),
     limits: { headersMs: config.timeoutSeconds * 1000, bodyMs: config.timeoutSeconds * 1000 },

@@ -44,7 +44,7 @@ export interface ServerNeeds {
 }
 
 /** Makes the adapters that a configuration asks for. */
-export type OpenSession = (config: Config, log: Log) => Session;
+export type OpenSession = (config: Config, log: Log) => Promise<Session>;
 
 export interface CommonFlags {
   readonly config?: string;
@@ -96,7 +96,7 @@ export async function withSession(
   process.once('SIGTERM', stop).once('SIGINT', stop);
   let session: Session;
   try {
-    session = open(config, log);
+    session = await open(config, log);
   } catch (error) {
     return fail([formatProblem(toProblem(error))]);
   }

@@ -22,8 +22,10 @@ export function createAlarmQueue(link: RedisLink, name: string): AlarmQueue {
   function toJob({ job, dueMs, urgent }: Alarm, nowMs: number) {
     // What has no priority goes before all that has one.
     const order = urgent ? {} : { priority: 1 };
-    const opts = { jobId: job, delay: Math.max(0, dueMs - nowMs), timestamp: nowMs, attempts: 1, ...order };
-    return { name: 'run', data: {}, opts: { ...opts, removeOnComplete: true, removeOnFail: true } };
+    // BullMQ looks for what is delayed at whole seconds: less is waited for by who is woken.
+    const delayMs = dueMs - nowMs < 1000 ? 0 : dueMs - nowMs;
+    const opts = { jobId: job, delay: delayMs, timestamp: nowMs, attempts: 1, ...order };
+    return { name: 'run', data: { dueMs }, opts: { ...opts, removeOnComplete: true, removeOnFail: true } };
   }
 
   return {
@@ -55,6 +57,8 @@ export interface AlarmBell {
 export interface RungAlarm {
   readonly job: string;
   readonly token: string;
+  /** Up to a second from now, or before. */
+  readonly dueMs: number;
   /** It is over. */
   done(): Promise<void>;
   /** It rings again, for anybody. */
@@ -84,6 +88,7 @@ export async function createAlarmBell(link: RedisLink, name: string, lockMs: num
       return {
         job: job.id,
         token,
+        dueMs: Number(job.data?.dueMs ?? 0),
         done: async () => void (await job.moveToCompleted(null, token, false)),
         giveBack: async () => void (await job.moveToWait(token)),
       };

@@ -14,6 +14,8 @@ export interface WorkTools {
 
 /** When a job runs again that threw. */
 const defectAgainMs = 60_000;
+/** Alarms ring so much before their time at most. */
+const longestEarlyMs = 1000;
 /** Between two tries while Redis is away. */
 const retryMs = 500;
 
@@ -74,6 +76,9 @@ interface Run {
 async function runAlarm({ wishes, alarms, lockMs }: WorkTools, alarm: RungAlarm, how: Run): Promise<void> {
   const insist = <Value>(step: () => Promise<Value>): Promise<Value> => tryFor(lockMs, how.isOver, step);
   try {
+    const earlyMs = Math.min(longestEarlyMs, alarm.dueMs - Date.now());
+    if (earlyMs > 0) await wait(earlyMs, undefined, { signal: how.signal }).catch(() => {});
+    if (how.signal.aborted) return await alarm.giveBack();
     const taken = await insist(() => wishes.take(alarm.job));
     const next = taken.run === undefined ? taken.alarm : await runAndFinish(taken.run);
     if (next !== undefined) await insist(() => alarms.set([next], {}));

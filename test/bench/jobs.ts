@@ -4,15 +4,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { startManyImages } from '../faults/many-images.ts';
 import { startWorker, type WorkerProcess } from '../faults/worker-process.ts';
 import { makeBareRepo } from '../services/git-server.ts';
 import { startRedis, type TestRedis } from '../services/redis.ts';
 import { findFreePort } from '../services/server-process.ts';
 import type { BenchResult, Row } from './figures.ts';
-import { makeFiles } from './manifests.ts';
+import { indexOfFile, makeFiles } from './manifests.ts';
 import { type BenchServers, startServers } from './servers.ts';
 
-const size = { fileCount: 1000, policyCount: 100 };
+const size = { fileCount: 5000, policyCount: 500 };
 const iterations = 30;
 const warmUps = 5;
 const secret = 'only for this bench';
@@ -32,7 +33,10 @@ export async function benchJobs(): Promise<BenchResult> {
     const servers = await startServers(root);
     const redis = shared ? await startRedis() : undefined;
     try {
-      rows.push({ name: `${name}: webhook to ref moved`, samplesMs: await measureWebhooks({ root, servers, redis, workers }) });
+      rows.push({
+        name: `${name}: webhook to ref moved`,
+        samplesMs: await measureWebhooks({ root, servers, redis, workers }),
+      });
       const scans = await measureScans({ root, servers, redis, workers });
       notes.push(`${name}: ${scans.toFixed(0)} scans a second, where each image is to be looked at every second.`);
     } finally {
@@ -41,7 +45,7 @@ export async function benchJobs(): Promise<BenchResult> {
     }
   }
   return {
-    title: 'the daemon as processes of its own, 100 policies in 1,000 files',
+    title: 'the daemon as processes of its own, 500 policies in 5,000 files',
     notes: [
       'From the delivery of a webhook (batchSeconds 0) to the ref on the Git server, all on loopback and the same cores.',
       'The figures of one process without a queue are in the bench "pass".',
@@ -63,15 +67,13 @@ interface Daemons {
   readonly ports: readonly number[];
   /** The file that holds the watched branch's commit. */
   readonly ref: string;
-  /** What images begin with. */
-  readonly prefix: string;
 }
 
-async function startDaemons({ root, servers, redis, workers: count }: Setup, name: string, intervalSeconds: number): Promise<Daemons> {
-  const prefix = `${servers.host}/${name}`;
+async function startDaemons(
+  { root, servers, redis, workers: count }: Setup,
+  { name, prefix, intervalSeconds }: { name: string; prefix: string; intervalSeconds: number },
+): Promise<Daemons> {
   const bare = makeBareRepo(join(root, `${name}.git`), makeFiles(prefix, size));
-  const step = Math.floor(size.fileCount / size.policyCount);
-  await servers.publish(Array.from({ length: size.policyCount }, (_, policy) => `${name}/app-${policy * step}:1.0.0`));
   const workers: WorkerProcess[] = [];
   const ports: number[] = [];
   for (let index = 0; index < count; index += 1) {
@@ -96,7 +98,7 @@ async function startDaemons({ root, servers, redis, workers: count }: Setup, nam
     ports.push(port);
   }
   for (const port of ports) await waitUntilReady(port);
-  return { workers, ports, ref: join(bare, 'refs/heads/main'), prefix: name };
+  return { workers, ports, ref: join(bare, 'refs/heads/main') };
 }
 
 async function waitUntilReady(port: number): Promise<void> {
@@ -109,16 +111,20 @@ async function waitUntilReady(port: number): Promise<void> {
 }
 
 async function measureWebhooks(setup: Setup): Promise<number[]> {
-  const daemons = await startDaemons(setup, 'hooked', 3600);
+  const { servers } = setup;
+  const name = 'hooked';
+  const images = Array.from({ length: size.policyCount }, (_, policy) => `${name}/app-${indexOfFile(policy, size)}`);
+  await servers.publish(images.map((image) => `${image}:1.0.0`));
+  const daemons = await startDaemons(setup, { name, prefix: `${servers.host}/${name}`, intervalSeconds: 3600 });
   const samples: number[] = [];
   try {
     for (let index = 0; index < iterations + warmUps; index += 1) {
-      const path = `${daemons.prefix}/app-0`;
-      await setup.servers.publish([`${path}:1.0.${index + 1}`]);
+      const image = images[index % images.length] ?? '';
+      await servers.publish([`${image}:1.0.${index + 1}`]);
       const before = readFileSync(daemons.ref, 'utf8');
       const port = daemons.ports[index % daemons.ports.length] ?? 0;
       const startMs = performance.now();
-      await deliver(port, JSON.stringify({ images: [`${setup.servers.host}/${path}`] }));
+      await deliver(port, JSON.stringify({ image: `${servers.host}/${image}` }));
       while (readFileSync(daemons.ref, 'utf8') === before) {
         if (performance.now() - startMs > 60_000) throw new Error('The ref did not move within a minute');
         await wait(2);
@@ -130,4 +136,27 @@ async function measureWebhooks(setup: Setup): Promise<number[]> {
     for (const worker of daemons.workers) await worker.kill();
   }
   return samples;
+}
+
+async function deliver(port: number, body: string): Promise<void> {
+  const signature = createHmac('sha256', secret).update(body).digest('hex');
+  const headers = { 'content-type': 'application/json', 'x-signature-256': `sha256=${signature}` };
+  const answer = await fetch(`http://127.0.0.1:${port}/webhooks/push`, { method: 'POST', headers, body });
+  const text = await answer.text();
+  if (!text.includes('accepted')) throw new Error(`The webhook answered ${answer.status}: ${text}`);
+}
+
+/** Images that are looked at in a second, where each is to be looked at every second. */
+async function measureScans(setup: Setup): Promise<number> {
+  const registry = await startManyImages();
+  const where = { name: 'scanned', prefix: `${registry.host}/acme`, intervalSeconds: 1 };
+  const daemons = await startDaemons(setup, where);
+  try {
+    await wait(scanMs / 2);
+    const [before, startMs] = [registry.requests(), performance.now()];
+    await wait(scanMs);
+    return ((registry.requests() - before) * 1000) / (performance.now() - startMs);
+  } finally {
+    for (const worker of daemons.workers) await worker.kill();
+  }
 }

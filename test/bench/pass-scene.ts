@@ -21,7 +21,7 @@ export interface Scene extends RepoSize {
   /** The next patch version of these policies' images. */
   publish(policies: readonly number[]): Promise<void>;
   /** The program with a clone of that name; `intervalMs` between two looks at an image, 0 asks at each pass. */
-  open(clone: string, options: { intervalMs: number }): PassBench;
+  open(clone: string, options: { intervalMs: number }): Promise<PassBench>;
 }
 
 export interface PassBench {
@@ -72,14 +72,14 @@ export async function makeScene(
   };
 }
 
-function openBench(
+async function openBench(
   url: string,
   stateDir: string,
   { intervalMs, pathOf }: { intervalMs: number; pathOf: (policy: number) => string },
-): PassBench {
+): Promise<PassBench> {
   const result = parseConfig(JSON.stringify({ repos: [{ url }], stateDir, credentialSources: [] }), 'bench');
   if ('problems' in result) throw new Error(JSON.stringify(result.problems));
-  const session = openSession(result.config, silent);
+  const session = await openSession(result.config, silent);
   const [repo] = session.repos;
   if (repo === undefined) throw new Error('the session has no repo');
   const { context } = repo;

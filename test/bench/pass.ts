@@ -53,7 +53,7 @@ async function measurePasses(scene: Scene): Promise<Row[]> {
     ['lists at hand', 3_600_000],
   ] as const) {
     const samples = { update: [] as number[], idle: [] as number[] };
-    const bench = scene.open(`warm-${intervalMs}`, { intervalMs });
+    const bench = await scene.open(`warm-${intervalMs}`, { intervalMs });
     await bench.pass();
     for (let index = 1; index <= iterations; index += 1) {
       await scene.publish([0]);
@@ -82,7 +82,7 @@ async function measureCommit(bench: PassBench, { bare }: Scene): Promise<number>
 
 /** From a webhook to the end of its pass, the window and all. */
 async function measureWake(scene: Scene): Promise<Row> {
-  const bench = scene.open('woken', { intervalMs: 3_600_000 });
+  const bench = await scene.open('woken', { intervalMs: 3_600_000 });
   const watching = bench.watch();
   await watching.passDone();
   const samplesMs: number[] = [];
@@ -107,7 +107,7 @@ async function measureCold({ policyCount, open }: Scene): Promise<Row[]> {
   const samples = { cold: [] as number[], restart: [] as number[] };
   for (let index = 0; index < coldIterations; index += 1) {
     for (const kind of ['cold', 'restart'] as const) {
-      const bench = open(`cold-${index}`, { intervalMs: 0 });
+      const bench = await open(`cold-${index}`, { intervalMs: 0 });
       samples[kind].push(await measureMs(async () => expectCommit(await bench.pass(), undefined)));
       await bench.close();
     }
@@ -125,7 +125,7 @@ async function measureCold({ policyCount, open }: Scene): Promise<Row[]> {
 /** A new tag for each policy, all in one commit. */
 async function measureMany(scene: Scene, barMs: number): Promise<Row> {
   const all = Array.from({ length: scene.policyCount }, (_, index) => index);
-  const bench = scene.open('many', { intervalMs: 0 });
+  const bench = await scene.open('many', { intervalMs: 0 });
   await bench.pass();
   const samplesMs: number[] = [];
   for (let index = 0; index < 5; index += 1) {

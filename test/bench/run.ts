@@ -2,6 +2,7 @@
 import { cpus } from 'node:os';
 import { type BenchResult, formatTable } from './figures.ts';
 import { benchFind } from './find.ts';
+import { benchJobs } from './jobs.ts';
 import { benchList } from './list.ts';
 import { benchPass } from './pass.ts';
 import { benchSelect } from './select.ts';
@@ -12,6 +13,7 @@ const benches: Readonly<Record<string, () => Promise<BenchResult>>> = {
   find: benchFind,
   list: benchList,
   pass: benchPass,
+  jobs: benchJobs,
 };
 
 const wanted = process.argv.slice(2);
