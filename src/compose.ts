@@ -1,4 +1,5 @@
 /** Puts the program together: the only file that knows every adapter. */
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -21,7 +22,9 @@ import { createYamlRepo } from './git/yaml-repo.ts';
 import { checkRepo } from './pipeline/check-repo.ts';
 import { createHoldMemory } from './pipeline/find-holds.ts';
 import type { HostPace } from './pipeline/job-ports.ts';
-import { createImagePoller, type ImagePoller } from './pipeline/poll-images.ts';
+import { createRegistryMeter, type RegistryMeter } from './pipeline/measure-registries.ts';
+import { type Metrics, noMetrics } from './pipeline/metrics-ports.ts';
+import { createImagePoller, type ImagePoller, type PollOptions } from './pipeline/poll-images.ts';
 import type { Clock, Log, Registry } from './pipeline/ports.ts';
 import { createProposalMemory } from './pipeline/propose-facts.ts';
 import { createRepoMemory } from './pipeline/repo-memory.ts';
@@ -42,17 +45,23 @@ import { createServer } from './server/create-server.ts';
 /** Makes the adapters that the configuration asks for. Nothing is contacted yet. */
 export const openSession: OpenSession = async (config, log) => {
   const shared = config.redis && (await openShared(config.redis, log));
-  const registry = openRegistry(config, { log, pace: shared?.pace });
+  const measured: Measured = { metrics: noMetrics, render: undefined };
+  const meter = createRegistryMeter({ metrics: () => measured.metrics, clock: systemClock });
+  const registry = openRegistry(config, { log, meter, pace: shared?.pace });
   const looks = new AbortController();
   const { signing } = config.commit;
   const sign = signing && createCommitSigner(signing.format, () => readSigningKey(signing, process.env));
   const opened = config.repos.map((repo) => openRepo(repo, { config, registry, sign, log }));
   return {
     repos: opened.map(({ session }) => session),
-    openPoller: () => openPoller(config, registry, looks.signal),
+    openPoller: (options) => openPoller(config, registry, { ...options, signal: looks.signal }),
     queues: shared?.queues ?? openQueues(),
     clock: systemClock,
-    startServer: (needs) => config.server && startServer(config.server, { ...needs, log }),
+    async openMetrics() {
+      if (config.server !== undefined) Object.assign(measured, await openMetrics(meter));
+      return measured.metrics;
+    },
+    startServer: (needs) => config.server && startServer(config.server, { ...needs, ...measured, log }),
     async tryToSign() {
       await sign?.(Buffer.alloc(0), { whenMs: systemClock.wallMs() });
     },
@@ -63,6 +72,27 @@ export const openSession: OpenSession = async (config, log) => {
     },
   };
 };
+
+/** Where measurements go: nowhere, until somebody may look at them. */
+interface Measured {
+  metrics: Metrics;
+  render: (() => Promise<{ readonly contentType: string; readonly text: string }>) | undefined;
+}
+
+async function openMetrics(meter: RegistryMeter): Promise<Measured> {
+  const { createPrometheus } = await import('./metrics/prometheus.ts');
+  const { metrics, render } = createPrometheus();
+  const version = readVersion();
+  metrics.onScrape('build', () => [{ name: 'tallyman_build_info', labels: { version }, value: 1 }]);
+  metrics.onScrape('registries', meter.listSamples);
+  return { metrics, render };
+}
+
+/** Of this program: `0.1.0` */
+export function readVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  return version;
+}
 
 /** What several workers share through Redis. Its packages are loaded only here. */
 async function openShared(config: RedisConfig, log: Log): Promise<Shared> {
@@ -98,7 +128,7 @@ function openQueues(): Queues {
 
 function openRegistry(
   config: Config,
-  { log, pace }: { log: Log; pace: HostPace | undefined },
+  { log, meter, pace }: { log: Log; meter: RegistryMeter; pace: HostPace | undefined },
 ): Registry & { close(): Promise<void> } {
   const byHost = new Map(config.registries.map((settings) => [settings.host, settings]));
   const readPem = createCertificateReader();
@@ -112,7 +142,10 @@ function openRegistry(
     credentials: (tools) => config.credentialSources.map((name) => credentialSources[name]({ ...tools, hosts })),
     proxy: (url) => findProxy(url, process.env),
     limits: { headersMs: config.timeoutSeconds * 1000, bodyMs: config.timeoutSeconds * 1000 },
-    log: (event) => log[toldAsWarnings.includes(event.kind) ? 'warn' : 'debug'](event, `registry: ${event.kind}`),
+    log(event) {
+      meter.note(event);
+      log[toldAsWarnings.includes(event.kind) ? 'warn' : 'debug'](event, `registry: ${event.kind}`);
+    },
   });
 }
 
@@ -159,7 +192,7 @@ function toHostSettings(settings: RegistryConfig, readPem: ReadPem): HostSetting
   };
 }
 
-function openPoller(config: Config, registry: Registry, signal: AbortSignal): ImagePoller {
+function openPoller(config: Config, registry: Registry, options: Pick<PollOptions, 'onLook' | 'signal'>): ImagePoller {
   const intervalMs = config.intervalSeconds * 1000;
   const maxIntervalMs = Math.max(intervalMs, config.maxIntervalSeconds * 1000);
   return createImagePoller(registry, {
@@ -169,7 +202,7 @@ function openPoller(config: Config, registry: Registry, signal: AbortSignal): Im
     patienceMs: config.timeoutSeconds * 1000,
     refreshed: true,
     clock: systemClock,
-    signal,
+    ...options,
   });
 }
 
@@ -240,7 +273,7 @@ function openForge(
 
 async function startServer(
   { listen, webhooks }: NonNullable<Config['server']>,
-  { onHint, isReady, log }: ServerNeeds & { log: Log },
+  { onHint, probes, log, metrics, render }: ServerNeeds & Measured & { log: Log },
 ): ReturnType<typeof createServer> {
   const hooks = webhooks.map(({ name, format, host, secretFile, secretEnv }) => {
     const secret = {
@@ -251,7 +284,7 @@ async function startServer(
     const readHookSecret = () => readSecret(secret, process.env).password;
     return createHook({ name, format, host, readSecret: readHookSecret, onHint, log, nowMs: systemClock.nowMs });
   });
-  const server = await createServer({ listen, hooks, isReady, log });
+  const server = await createServer({ listen, hooks, probes, log, metrics, renderMetrics: render });
   log.info({ url: server.url, webhooks: webhooks.map(({ name }) => name) }, 'listening');
   return server;
 }

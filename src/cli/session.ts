@@ -6,8 +6,10 @@ import { describeUrlFault } from '../config/url-schema.ts';
 import { formatProblem, toProblem } from '../error/problem.ts';
 import { TallymanError } from '../error/tallyman-error.ts';
 import type { CheckReport } from '../pipeline/check-repo.ts';
-import type { ImagePoller } from '../pipeline/poll-images.ts';
+import type { Metrics } from '../pipeline/metrics-ports.ts';
+import type { ImagePoller, PollOptions } from '../pipeline/poll-images.ts';
 import type { Clock, Log } from '../pipeline/ports.ts';
+import type { Probes } from '../pipeline/probes.ts';
 import type { ProposingContext } from '../pipeline/propose-changes.ts';
 import type { Queues } from '../pipeline/run-jobs.ts';
 import type { Hint } from '../webhook/delivery.ts';
@@ -25,13 +27,15 @@ export interface RepoSession {
 export interface Session {
   readonly repos: readonly RepoSession[];
   /** Looks at image repositories for all Yaml repos; for passes that follow each other, and scans in between. */
-  openPoller(): ImagePoller;
+  openPoller(options?: Pick<PollOptions, 'onLook'>): ImagePoller;
   /** Jobs of the daemon. */
   readonly queues: Queues;
   readonly clock: Clock;
   /** Tries the signing key, if one is configured; throws `ConfigInvalid`. */
   tryToSign(): Promise<void>;
-  /** Listens for webhooks and probes; undefined where the configuration has no server. */
+  /** Measures from now on, for a server to show; nothing where the configuration has none. */
+  openMetrics(): Promise<Metrics>;
+  /** Listens for webhooks, probes and who reads metrics; undefined where the configuration has no server. */
   startServer(needs: ServerNeeds): Promise<{ close(): Promise<void> }> | undefined;
   close(): Promise<void>;
 }
@@ -39,8 +43,7 @@ export interface Session {
 export interface ServerNeeds {
   /** Acts on what a webhook said; how many Yaml repos are looked at for it. */
   readonly onHint: (hint: Hint) => Promise<number>;
-  /** Whether the first pass over each Yaml repo is behind us. */
-  readonly isReady: () => boolean;
+  readonly probes: Probes;
 }
 
 /** Makes the adapters that a configuration asks for. */

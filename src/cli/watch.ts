@@ -1,7 +1,9 @@
 /** The daemon: passes over each Yaml repo, looks at images, and a server that says when to make one. */
 import type { Config } from '../config/schema.ts';
 import { toProblem } from '../error/problem.ts';
+import { createMeasuring } from '../pipeline/measure-work.ts';
 import type { Log } from '../pipeline/ports.ts';
+import { createProbes } from '../pipeline/probes.ts';
 import { createWorker } from '../pipeline/run-jobs.ts';
 import { createProblemTeller } from '../pipeline/tell-report.ts';
 import { exitCodes, type ServerNeeds, type Session } from './session.ts';
@@ -17,30 +19,41 @@ const drainMs = 1000;
 /** Deciding and editing are work for one processor; what more is under way waits for Git. */
 const passConcurrency = 4;
 const scanConcurrency = 64;
+/** No pass takes so long. */
+const minStalledMs = 30 * 60_000;
 
 /** Resolves to an exit code once the signal aborts; at once where the server's address cannot be had. */
 export async function watchRepos(session: Session, { config, log, signal }: WatchOptions): Promise<number> {
-  const poller = session.openPoller();
+  const subjects = session.repos.map(({ name }, index) => `${name} ${config.repos[index]?.branch ?? ''}`.trimEnd());
+  const { clock, queues } = session;
+  const metrics = await session.openMetrics();
+  const measuring = createMeasuring(subjects, { metrics, clock, forgetMs: 2 * findLongestPauseMs(config) });
+  const poller = session.openPoller({ onLook: measuring.onLook });
+  measuring.watch({ queues, tags: poller.tags });
   const repos = session.repos.map(({ name, context }, index) => {
     const branch = config.repos[index]?.branch;
-    return { subject: `${name} ${branch ?? ''}`.trimEnd(), address: name, branch, context: { ...context, poller } };
+    return { subject: subjects[index] ?? name, address: name, branch, context: { ...context, poller } };
   });
-  const passed = new Set<string>();
   const worker = createWorker(repos, {
-    queues: session.queues,
+    queues,
     poller,
-    clock: session.clock,
+    clock,
     log,
     intervalMs: config.intervalSeconds * 1000,
     batchMs: config.batchSeconds * 1000,
     passConcurrency,
     scanConcurrency,
     drainMs,
-    onPass: (subject) => passed.add(subject),
+    observer: measuring.records,
   });
   const server = await startServer(session, log, {
     onHint: (hint) => worker.takeHint(hint, { signal }),
-    isReady: () => passed.size === repos.length,
+    probes: createProbes({
+      records: measuring.records,
+      repoCount: repos.length,
+      stalledMs: Math.max(minStalledMs, 20 * config.timeoutSeconds * 1000),
+      sharedQueue: config.redis === undefined ? undefined : queues.passes,
+    }),
   });
   if (server === 'failed') return exitCodes.usage;
   try {
@@ -50,6 +63,11 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
   }
   log.info({}, 'stopped');
   return exitCodes.ok;
+}
+
+/** Between two passes over one Yaml repo, also after failures. */
+function findLongestPauseMs({ intervalSeconds }: Config): number {
+  return 1.1 * Math.max(intervalSeconds * 1000, 15 * 60_000);
 }
 
 async function startServer(session: Session, log: Log, needs: ServerNeeds) {

@@ -35,7 +35,7 @@ export const metricTable: MetricTable = {
   tallyman_build_info: { type: 'gauge', help: 'Always 1.', labels: { version: 'of Tallyman' } },
   tallyman_passes_total: {
     type: 'counter',
-    help: 'Passes that ended. A failed one wrote nothing that is known, and is made again later.',
+    help: 'Passes that ended. Failed ones are made again by themselves.',
     labels: { repo, outcome: 'committed, proposed, unchanged or failed' },
   },
   tallyman_pass_duration_seconds: {
@@ -56,7 +56,7 @@ export const metricTable: MetricTable = {
   },
   tallyman_seen_to_commit_seconds: {
     type: 'histogram',
-    help: "From the look that saw a repository's tags change to the commit of a version of that image.",
+    help: "From the look here that saw a repository's tags change to the commit of a version of that image, made here by the first pass that did not fail.",
     labels: { repo },
     buckets: [0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400, 604_800],
   },
@@ -65,15 +65,15 @@ export const metricTable: MetricTable = {
     help: 'Tries to push beyond the first of a pass, because the branch had moved.',
     labels: { repo },
   },
-  tallyman_policies: { type: 'gauge', help: 'Policies that the last pass found.', labels: { repo } },
+  tallyman_policies: { type: 'gauge', help: 'Policies that the last pass found that did not fail.', labels: { repo } },
   tallyman_policies_held: {
     type: 'gauge',
-    help: 'Policies whose version is not written because a person took it away or holds it.',
+    help: 'Policies with a newer version that is not written because a person took it away, closed it or holds the policy.',
     labels: { repo },
   },
   tallyman_policies_waiting: {
     type: 'gauge',
-    help: 'Policies with a newer version that may not be written yet.',
+    help: 'Policies that commit and have a newer version that may not be written yet.',
     labels: { repo },
   },
   tallyman_problems: {

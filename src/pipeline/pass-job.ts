@@ -1,9 +1,10 @@
 /** The job that makes a pass over one Yaml repo. */
-import { toProblem } from '../error/problem.ts';
-import { commitAndPropose } from './commit-and-propose.ts';
+import { type Problem, toProblem } from '../error/problem.ts';
+import { commitAndPropose, type WholeReport } from './commit-and-propose.ts';
 import type { NamedRepo } from './find-concerned.ts';
 import type { ImageInterest } from './image-interest.ts';
 import type { JobOutcome, JobQueue, RunJob } from './job-ports.ts';
+import type { PassObserver } from './pass-records.ts';
 import type { Clock, Log } from './ports.ts';
 import type { ProposingContext } from './propose-changes.ts';
 import { requestScan } from './scan-job.ts';
@@ -22,8 +23,8 @@ export interface PassJobOptions {
   readonly interest: Pick<ImageInterest, 'learn'>;
   /** Where scans of the images that policies want are added. */
   readonly scans: Pick<JobQueue, 'add'>;
-  /** Called after each pass, also after one that failed. */
-  readonly onPass?: (subject: string) => void;
+  /** Told of each pass. */
+  readonly observer?: PassObserver | undefined;
 }
 
 const maxBackoffMs = 15 * 60_000;
@@ -48,25 +49,30 @@ export function createPassJob(repos: readonly WatchedRepo[], options: PassJobOpt
   return async ({ subject, failures }, { signal }): Promise<JobOutcome> => {
     const { repo, tellers } = watched.get(subject) ?? {};
     if (repo === undefined || tellers === undefined) return { againMs: undefined, failures: 0 };
+    let [report, failure]: [WholeReport | undefined, Problem | undefined] = [undefined, undefined];
+    options.observer?.begin(subject);
     try {
-      await makePass(repo, { ...options, signal, tellers });
+      report = await makePass(repo, { ...options, signal, tellers });
+      // What fails here is the queue: what the pass did is done.
+      await options.scans.add(report.questions.map(requestScan), { signal });
       return { againMs: vary(intervalMs), failures: 0 };
     } catch (error) {
       // Stopped on the way: whoever is there makes it.
       if (signal.aborted) return { againMs: 0, failures };
-      tellers.failed.tell([toProblem(error)]);
+      failure = toProblem(error);
+      tellers.failed.tell([failure]);
       const backoffMs = intervalMs * 2 ** Math.min(failures + 1, 10);
       return { againMs: vary(Math.min(backoffMs, Math.max(intervalMs, maxBackoffMs))), failures: failures + 1 };
     } finally {
-      options.onPass?.(subject);
+      options.observer?.end(subject, { report, failure });
     }
   };
 }
 
 async function makePass(
   { subject, context }: WatchedRepo,
-  { log, interest, scans, tellers, signal }: PassJobOptions & { tellers: Tellers; signal: AbortSignal },
-): Promise<void> {
+  { log, interest, tellers, signal }: PassJobOptions & { tellers: Tellers; signal: AbortSignal },
+): Promise<WholeReport> {
   const report = await commitAndPropose(context, { signal });
   tellReport(report, log, tellers.found);
   tellers.failed.tell([]);
@@ -74,5 +80,5 @@ async function makePass(
     subject,
     report.questions.map(({ repository }) => repository),
   );
-  await scans.add(report.questions.map(requestScan), { signal });
+  return report;
 }

@@ -20,10 +20,10 @@ export interface HookOptions {
   readonly nowMs: () => number;
 }
 
-/** An answer in JSON. */
+/** An answer in JSON, or a text whose type is in `headers`. */
 export interface Answer {
   readonly status: number;
-  readonly body: Readonly<Record<string, string | number>>;
+  readonly body: Readonly<Record<string, string | number>> | string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 

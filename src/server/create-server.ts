@@ -1,8 +1,9 @@
-/** The HTTP server: webhooks, and probes of a cluster. Plain HTTP: TLS is what stands before it. */
+/** The HTTP server: webhooks, metrics, and probes of a cluster. Plain HTTP: TLS is what stands before it. */
 import { once } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { TallymanError } from '../error/tallyman-error.ts';
+import type { Metrics } from '../pipeline/metrics-ports.ts';
 import type { Log } from '../pipeline/ports.ts';
 import { maxBodyBytes } from '../webhook/read-delivery.ts';
 import type { Answer, Hook } from './create-hook.ts';
@@ -12,8 +13,11 @@ export interface ServerOptions {
   /** `127.0.0.1:8080`, `[::1]:8080`, or `:8080` for every address of the machine; port 0 is any that is free. */
   readonly listen: string;
   readonly hooks: readonly Hook[];
-  /** Whether the first pass over each Yaml repo is behind us. */
-  readonly isReady: () => boolean;
+  /** Why all is not well, in words that everybody may read; undefined where it is. */
+  readonly probes: { whyNotAlive(): string | undefined; whyNotReady(): Promise<string | undefined> };
+  /** What is served at /metrics; without it there is nothing. */
+  readonly renderMetrics?: (() => Promise<{ readonly contentType: string; readonly text: string }>) | undefined;
+  readonly metrics?: Pick<Metrics, 'count'> | undefined;
   readonly log: Log;
   /** Longest time of one request, from its first byte to its last. Default 10 s. */
   readonly requestMs?: number;
@@ -53,25 +57,31 @@ interface Route {
   answer(request: IncomingMessage): Answer | Promise<Answer>;
 }
 
-function createRoutes({ hooks, isReady }: ServerOptions): ReadonlyMap<string, Route> {
-  const probe = (answer: () => Answer): Route => ({ methods: ['GET', 'HEAD'], answer });
+function createRoutes({ hooks, probes, renderMetrics, metrics }: ServerOptions): ReadonlyMap<string, Route> {
+  const page = (answer: Route['answer']): Route => ({ methods: ['GET', 'HEAD'], answer });
   const budget: BodyBudget = { heldBytes: 0, maxBytes: maxHeldBytes };
+  const counted = (answer: Answer, hook: string): Answer => {
+    metrics?.count('tallyman_webhook_deliveries_total', { hook, status: String(answer.status) });
+    return answer;
+  };
   const hookRoutes = hooks.map((hook): [string, Route] => [
     `/webhooks/${hook.name}`,
-    { methods: ['POST'], answer: (request) => receive(request, hook, budget) },
+    { methods: ['POST'], answer: async (request) => counted(await receive(request, hook, budget), hook.name) },
   ]);
   return new Map<string, Route>([
-    ['/healthz', probe(() => ({ status: 200, body: { status: 'alive' } }))],
-    [
-      '/readyz',
-      probe(() =>
-        isReady()
-          ? { status: 200, body: { status: 'ready' } }
-          : { status: 503, body: { status: 'the first pass is not done yet' } },
-      ),
-    ],
+    ['/healthz', page(() => toProbeAnswer('alive', probes.whyNotAlive()))],
+    ['/readyz', page(async () => toProbeAnswer('ready', await probes.whyNotReady()))],
+    ...(renderMetrics === undefined ? [] : [['/metrics', page(async () => toText(await renderMetrics()))] as const]),
     ...hookRoutes,
   ]);
+}
+
+function toProbeAnswer(status: string, fault: string | undefined): Answer {
+  return fault === undefined ? { status: 200, body: { status } } : { status: 503, body: { status: fault } };
+}
+
+function toText({ contentType, text }: { contentType: string; text: string }): Answer {
+  return { status: 200, body: text, headers: { 'content-type': contentType } };
 }
 
 async function serve(request: IncomingMessage, routes: ReadonlyMap<string, Route>): Promise<Answer> {
@@ -106,7 +116,7 @@ function tellFault(cause: unknown, { request, log }: { request: IncomingMessage;
 
 function respond(response: ServerResponse, answer: Answer | undefined, { last }: { last: boolean }): void {
   if (answer === undefined) return void response.destroy();
-  const text = `${JSON.stringify(answer.body)}\n`;
+  const text = typeof answer.body === 'string' ? answer.body : `${JSON.stringify(answer.body)}\n`;
   const headers = {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(text),

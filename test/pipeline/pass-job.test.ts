@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { TallymanError } from '../../src/error/tallyman-error.ts';
 import type { JobRequest } from '../../src/pipeline/job-ports.ts';
 import { createPassJob } from '../../src/pipeline/pass-job.ts';
+import type { PassResult } from '../../src/pipeline/pass-records.ts';
 import { fakeRegistry, testClock } from './fake-registry.ts';
 import { fakeYamlRepo, passOver, repoFiles } from './fake-yaml-repo.ts';
 import { recordingLog } from './recording-log.ts';
@@ -10,7 +11,13 @@ import { recordingLog } from './recording-log.ts';
 const { signal } = new AbortController();
 const dueMs = 0;
 
-function open(fetch?: () => Promise<never>) {
+function describeResult({ report, failure }: PassResult): string {
+  return (
+    [...(report === undefined ? [] : ['done']), ...(failure === undefined ? [] : [failure.code])].join(' ') || 'stopped'
+  );
+}
+
+function open(fetch?: () => Promise<never>, add?: () => Promise<never>) {
   const repo = fakeYamlRepo(repoFiles('select: {semver: "*"}'));
   const context = passOver(fetch === undefined ? repo : { ...repo, fetch }, fakeRegistry());
   const added: JobRequest[] = [];
@@ -22,8 +29,8 @@ function open(fetch?: () => Promise<never>) {
     clock: testClock(),
     log,
     interest: { learn: (subject, images) => void learned.push(...images.map(({ path }) => `${subject} ${path}`)) },
-    scans: { add: async (jobs) => void added.push(...jobs) },
-    onPass: (subject) => over.push(subject),
+    scans: { add: add ?? (async (jobs) => void added.push(...jobs)) },
+    observer: { begin: () => {}, end: (subject, result) => over.push(`${subject} ${describeResult(result)}`) },
   });
   return { job, added, learned, lines, over };
 }
@@ -34,11 +41,11 @@ describe('createPassJob', () => {
     const outcome = await job({ subject: 'deploy', failures: 3, dueMs }, { signal });
     assert.deepEqual(outcome, { againMs: 1000, failures: 0 });
     const scan = { subject: 'ghcr.io/acme/web', delayMs: 1000, urgent: false, ifAbsent: true };
-    assert.deepEqual([added, learned, over], [[scan], ['deploy acme/web'], ['deploy']]);
+    assert.deepEqual([added, learned, over], [[scan], ['deploy acme/web'], ['deploy done']]);
   });
 
   it('waits longer after each failure, tells it once, and goes on', async () => {
-    const { job, lines } = open(() => Promise.reject(new TallymanError('RepoUnavailable', 'Cannot reach it')));
+    const { job, lines, over } = open(() => Promise.reject(new TallymanError('RepoUnavailable', 'Cannot reach it')));
     const waits = [];
     for (let failures = 0; failures < 12; failures += 1)
       waits.push(await job({ subject: 'deploy', failures, dueMs }, { signal }));
@@ -48,16 +55,23 @@ describe('createPassJob', () => {
     );
     assert.deepEqual(waits.at(-1)?.failures, 12);
     assert.deepEqual(lines, ['warn Cannot reach it']);
+    assert.equal(over[0], 'deploy RepoUnavailable');
   });
 
   it('leaves a pass that was stopped to who is there, and counts it as no failure', async () => {
     const stop = new AbortController();
-    const { job, lines } = open(() => {
+    const { job, lines, over } = open(() => {
       stop.abort(new Error('stopped'));
       return Promise.reject(stop.signal.reason);
     });
     const outcome = await job({ subject: 'deploy', failures: 2, dueMs }, { signal: stop.signal });
-    assert.deepEqual([outcome, lines], [{ againMs: 0, failures: 2 }, []]);
+    assert.deepEqual([outcome, lines, over], [{ againMs: 0, failures: 2 }, [], ['deploy stopped']]);
+  });
+
+  it('tells what was done where the queue fails afterwards', async () => {
+    const { job, over } = open(undefined, () => Promise.reject(new TallymanError('QueueUnavailable', 'Cannot add')));
+    const outcome = await job({ subject: 'deploy', failures: 0, dueMs }, { signal });
+    assert.deepEqual([outcome.failures, over], [1, ['deploy done QueueUnavailable']]);
   });
 
   it('lets go of a Yaml repo that is not configured any more', async () => {

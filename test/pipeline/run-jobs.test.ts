@@ -37,8 +37,11 @@ function open() {
     passConcurrency: 1,
     scanConcurrency: 4,
     drainMs: 1000,
-    onPass: () => {
-      passes += 1;
+    observer: {
+      begin: () => {},
+      end: () => {
+        passes += 1;
+      },
     },
   });
   const done = worker.run({ signal: end.signal });

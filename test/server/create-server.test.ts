@@ -33,6 +33,26 @@ describe('the server', () => {
       [await ask('/readyz'), await ask('/readyz', 'HEAD'), await ask('/readyz?verbose')],
       [200, 200, 200],
     );
+    now.stalled = 'a pass has been under way for 9 s';
+    const stalled = await fetch(`${url}/healthz`);
+    assert.deepEqual([stalled.status, await stalled.json()], [503, { status: now.stalled }]);
+  });
+
+  it('shows metrics as they are rendered, and counts deliveries by what was answered', async (t) => {
+    const { url, post, now } = await open(t);
+    const shown = await fetch(`${url}/metrics`);
+    assert.deepEqual(
+      [shown.status, shown.headers.get('content-type'), await shown.text()],
+      [200, 'text/plain; version=0.0.4', 'tallyman_x 1\n'],
+    );
+    await post('/webhooks/generic', push, sign(push));
+    await post('/webhooks/generic', push, sign(push, 'guessed'));
+    await post('/webhooks/generic', ' '.repeat(1024 * 1024 + 1));
+    await post('/webhooks/made-up', push);
+    assert.deepEqual(
+      now.told,
+      ['202', '401', '413'].map((status) => `tallyman_webhook_deliveries_total generic ${status}`),
+    );
   });
 
   it('knows its paths and methods', async (t) => {
@@ -164,7 +184,8 @@ describe('the server', () => {
     const write = () => undefined;
     const log = { debug: write, info: write, warn: write, error: write };
     const listen = url.replace('http://', '');
-    await assert.rejects(createServer({ listen, hooks: [], log, isReady: () => true }), {
+    const probes = { whyNotAlive: () => undefined, whyNotReady: async () => undefined };
+    await assert.rejects(createServer({ listen, hooks: [], log, probes }), {
       code: 'ConfigInvalid',
       message: `Cannot listen on "${listen}": EADDRINUSE, a free address was wanted`,
     });

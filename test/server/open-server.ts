@@ -4,6 +4,7 @@ import type { Log } from '../../src/pipeline/ports.ts';
 import { createHook } from '../../src/server/create-hook.ts';
 import { createServer, type RunningServer } from '../../src/server/create-server.ts';
 import type { Hint } from '../../src/webhook/delivery.ts';
+import { recordingMetrics } from '../pipeline/recording-metrics.ts';
 
 export const secret = 'never-to-be-told-5';
 
@@ -12,14 +13,28 @@ export interface OpenServer extends RunningServer {
   /** `level message {fields}` */
   readonly lines: readonly string[];
   /** What the tests may change while it runs. */
-  readonly now: { ms: number; ready: boolean; secret: () => string; repos: number };
+  readonly now: {
+    ms: number;
+    ready: boolean;
+    secret: () => string;
+    repos: number;
+    stalled?: string;
+    told: readonly string[];
+  };
   post(path: string, body: string | Uint8Array, headers?: Record<string, string>): Promise<Response>;
 }
 
 export async function openServer(requestMs?: number): Promise<OpenServer> {
   const hints: Hint[] = [];
   const lines: string[] = [];
-  const now = { ms: 1_700_000_000_000, ready: false, secret: () => secret, repos: 1 };
+  const metrics = recordingMetrics();
+  const now: OpenServer['now'] = {
+    ms: 1_700_000_000_000,
+    ready: false,
+    secret: () => secret,
+    repos: 1,
+    told: metrics.told,
+  };
   const write = (level: string) => (fields: object, message: string) => {
     lines.push(`${level} ${message} ${JSON.stringify(fields)}`);
   };
@@ -39,7 +54,12 @@ export async function openServer(requestMs?: number): Promise<OpenServer> {
       nowMs: () => now.ms,
     }),
   );
-  const options = { listen: '127.0.0.1:0', hooks, log, isReady: () => now.ready };
+  const probes = {
+    whyNotAlive: () => now.stalled,
+    whyNotReady: async () => (now.ready ? undefined : 'the first pass is not done yet'),
+  };
+  const renderMetrics = async () => ({ contentType: 'text/plain; version=0.0.4', text: 'tallyman_x 1\n' });
+  const options = { listen: '127.0.0.1:0', hooks, log, probes, renderMetrics, metrics };
   const server = await createServer({ ...options, ...(requestMs !== undefined && { requestMs }) });
   return {
     ...{ ...server, hints, lines, now },
