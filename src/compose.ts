@@ -19,9 +19,10 @@ import { createGithubApp } from './git/github-app.ts';
 import { createCommitSigner, type SignCommit } from './git/sign-commit.ts';
 import { createWorkFiles, hasWorkFiles } from './git/work-files.ts';
 import { createYamlRepo } from './git/yaml-repo.ts';
+import { createLmdbLedger } from './ledger/lmdb-ledger.ts';
 import { checkRepo } from './pipeline/check-repo.ts';
 import { createHoldMemory } from './pipeline/find-holds.ts';
-import type { HostPace } from './pipeline/job-ports.ts';
+import type { HostPace, Ledger } from './pipeline/job-ports.ts';
 import { createRegistryMeter, type RegistryMeter } from './pipeline/measure-registries.ts';
 import { type Metrics, noMetrics } from './pipeline/metrics-ports.ts';
 import { createImagePoller, type ImagePoller, type PollOptions } from './pipeline/poll-images.ts';
@@ -51,7 +52,8 @@ export const openSession: OpenSession = async (config, log) => {
   const looks = new AbortController();
   const { signing } = config.commit;
   const sign = signing && createCommitSigner(signing.format, () => readSigningKey(signing, process.env));
-  const opened = config.repos.map((repo) => openRepo(repo, { config, registry, sign, log }));
+  const ledger = shared?.ledger ?? createLmdbLedger({ stateDir: findStateDir(config) });
+  const opened = config.repos.map((repo) => openRepo(repo, { config, registry, ledger, sign, log }));
   return {
     repos: opened.map(({ session }) => session),
     openPoller: (options) => openPoller(config, registry, { ...options, signal: looks.signal }),
@@ -67,7 +69,7 @@ export const openSession: OpenSession = async (config, log) => {
     },
     async close() {
       looks.abort(new Error('the session is over'));
-      await Promise.all([registry.close(), ...opened.map(({ close }) => close())]);
+      await Promise.all([registry.close(), ledger.close(), ...opened.map(({ close }) => close())]);
       await shared?.close();
     },
   };
@@ -96,10 +98,11 @@ export function readVersion(): string {
 
 /** What several workers share through Redis. Its packages are loaded only here. */
 async function openShared(config: RedisConfig, log: Log): Promise<Shared> {
-  const [{ openRedis }, { createRedisQueue }, { createRedisPace }] = await Promise.all([
+  const [{ openRedis }, { createRedisQueue }, { createRedisPace }, { createRedisLedger }] = await Promise.all([
     import('./redis/open-redis.ts'),
     import('./redis/redis-queue.ts'),
     import('./redis/redis-pace.ts'),
+    import('./redis/redis-ledger.ts'),
   ]);
   const readPem = createCertificateReader();
   const link = openRedis({ ...readRedisAccess(config, { env: process.env, readPem }), log });
@@ -108,6 +111,7 @@ async function openShared(config: RedisConfig, log: Log): Promise<Shared> {
   return {
     queues: { passes, scans },
     pace: createRedisPace(link, { log }),
+    ledger: createRedisLedger(link),
     async close() {
       await Promise.all([passes.close(), scans.close()]);
       await link.close();
@@ -118,6 +122,7 @@ async function openShared(config: RedisConfig, log: Log): Promise<Shared> {
 interface Shared {
   readonly queues: Queues;
   readonly pace: HostPace;
+  readonly ledger: Ledger;
   close(): Promise<void>;
 }
 
@@ -206,16 +211,28 @@ function openPoller(config: Config, registry: Registry, options: Pick<PollOption
   });
 }
 
+interface Opening {
+  readonly config: Config;
+  readonly registry: Registry;
+  readonly ledger: Ledger;
+  readonly sign: SignCommit | undefined;
+  readonly log: Log;
+}
+
+function findStateDir({ stateDir }: Config): string {
+  return stateDir ?? defaultStateDir(process.env);
+}
+
 function openRepo(
   repo: RepoConfig,
-  { config, registry, sign, log }: { config: Config; registry: Registry; sign: SignCommit | undefined; log: Log },
+  { config, registry, ledger, sign, log }: Opening,
 ): { session: RepoSession; close(): Promise<void> } {
   const { path } = repo;
   const transport = planTransport(repo, config);
   const yamlRepo = createYamlRepo({
     location: path === undefined ? { kind: 'remote', url: repo.url ?? '' } : { kind: 'local', path },
     branch: repo.branch,
-    stateDir: config.stateDir ?? defaultStateDir(process.env),
+    stateDir: findStateDir(config),
     ...transport,
     timeoutMs: config.timeoutSeconds * 1000,
     sign,
@@ -228,6 +245,7 @@ function openRepo(
     repo: yamlRepo,
     proposing,
     registry,
+    ledger,
     clock: systemClock,
     memory: createRepoMemory(repo.paths),
     holds: createHoldMemory(),

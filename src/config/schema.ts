@@ -145,7 +145,11 @@ export const configSchema = z
       .describe(
         'Redis 6.2 or newer, or Valkey, by which several workers share the work; left out, this process works alone.',
       ),
-    stateDir: z.string().min(1).optional().describe('Where clones are kept between runs.'),
+    stateDir: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Where clones are kept between runs, and the ledger: since when each tag is there.'),
     log: z
       .strictObject({
         level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),

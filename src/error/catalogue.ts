@@ -128,6 +128,12 @@ export const catalogue = {
     disposition: 'retry',
     remedy: 'Check that stateDir can be written to, or that Redis is reachable from here; it is tried again by itself.',
   },
+  TagMutated: {
+    disposition: 'stalled',
+    severity: 'warning',
+    remedy:
+      'Ask who pushed the tag again; `spec.mutation: block` keeps a policy from choosing it, `spec.pin: digest` writes what is run.',
+  },
   Internal: { disposition: 'retry', remedy: 'Report this as a bug of Tallyman, with the log lines around it.' },
 } as const satisfies Record<string, CatalogueEntry>;
 

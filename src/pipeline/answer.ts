@@ -7,5 +7,10 @@ export interface Staleness {
 
 /** An answer, or why there is none; with `stale` it is that of an earlier time. */
 export type Answer<Value> =
-  | { readonly value: Value; readonly stale?: Staleness | undefined }
+  | {
+      readonly value: Value;
+      readonly stale?: Staleness | undefined;
+      /** When the registry gave it, in milliseconds since 1970; absent: just now. */
+      readonly sinceMs?: number;
+    }
   | { readonly error: unknown };

@@ -2,7 +2,7 @@
 import { groupBy } from '../collection/group-by.ts';
 import type { Problem } from '../error/problem.ts';
 import { formatPlace } from '../target/target.ts';
-import { describeUnusable } from './policy-problems.ts';
+import { describeForbidden } from './policy-problems.ts';
 import type { YamlRepo } from './ports.ts';
 import type { RepoMemory } from './repo-memory.ts';
 
@@ -32,7 +32,7 @@ export async function checkRepo(
     })),
     problems: [
       ...contents.problems,
-      ...contents.policies.flatMap((policy) => describeUnusable(policy, options.allowedRegistries) ?? []),
+      ...contents.policies.flatMap((policy) => describeForbidden(policy, options.allowedRegistries) ?? []),
     ],
   };
 }

@@ -1,4 +1,5 @@
 /** One pass in both modes: commits on the watched branch, then pull requests into it. */
+import { earliest } from '../collection/earliest.ts';
 import { dedupeProblems, toProblem } from '../error/problem.ts';
 import { listTagQuestions } from './list-tag-questions.ts';
 import type { TagQuestion } from './poll-images.ts';
@@ -22,9 +23,15 @@ export async function commitAndPropose(
   const { policies } = await context.memory.read(context.repo, report.snapshot, options);
   const questions = listTagQuestions(policies, context);
   try {
-    const { proposals, problems } = await proposeChanges(context, policies, options);
+    const { proposals, problems, wakeMs } = await proposeChanges(context, policies, options);
     // Both modes tell what is wrong with files.
-    return { ...report, questions, proposals, problems: dedupeProblems([...report.problems, ...problems]) };
+    return {
+      ...report,
+      questions,
+      proposals,
+      problems: dedupeProblems([...report.problems, ...problems]),
+      wakeMs: earliest([report.wakeMs, wakeMs]),
+    };
   } catch (error) {
     options.signal.throwIfAborted();
     return { ...report, questions, proposals: [], problems: dedupeProblems([...report.problems, toProblem(error)]) };

@@ -6,12 +6,13 @@ import type { Policy, SelectRule } from '../policy/policy.ts';
 import { selectTag, sortVerdicts } from '../select/select-tag.ts';
 import type { TagVerdict } from '../select/selection.ts';
 import { formatPlace, formatVersion, readCurrent, type Target } from '../target/target.ts';
+import { gatherFacts } from './decision.ts';
 import { findPolicy } from './find-policy.ts';
+import { createFirstSeen, needsLedger } from './first-seen.ts';
 import type { ImageLookup } from './look-up-images.ts';
 import { unpackListing } from './pack-listing.ts';
 import { needsPushTimes } from './policy-problems.ts';
 import { type PassContext, type PlannedPass, planPass } from './run-pass.ts';
-import { gatherFacts } from './select-images.ts';
 
 /** One place that the policy may write, and what becomes of it now. */
 export interface ExplainedPlace {
@@ -53,7 +54,7 @@ export async function explainPolicy(
   const { image, select, source, suspend } = policy;
   const problems = planned.problems.filter((problem) => concerns(problem, policy));
   const places = own.map((target) => explainPlace(target, planned));
-  const tags = await judgeTags(policy, planned, { lookup, nowMs: context.clock.nowMs() });
+  const tags = await judgeTags(policy, planned, { context, lookup, signal });
   return { policy: key, image, select, source, suspend, hold: planned.holds.get(key), places, tags, problems };
 }
 
@@ -72,13 +73,16 @@ function explainPlace(target: Target, { edits, selections }: PlannedPass): Expla
 async function judgeTags(
   policy: Policy,
   { selections }: PlannedPass,
-  { lookup, nowMs }: { lookup: ImageLookup; nowMs: number },
+  { context, lookup, signal }: { context: PassContext; lookup: ImageLookup; signal: AbortSignal },
 ): Promise<readonly TagVerdict[]> {
   await lookup.listTags([{ repository: policy.repository, pushTimes: needsPushTimes(policy) }]);
   const answer = lookup.tagsOf(policy.repository);
   if ('error' in answer) return [];
   const listing = unpackListing(answer.value);
-  const facts = gatherFacts(policy, listing);
+  const nowMs = context.clock.nowMs();
+  const firstSeen = createFirstSeen(context.ledger, { nowMs, signal });
+  if (needsLedger(policy, answer.value)) await firstSeen.recordTags(policy.repository, listing.tags);
+  const facts = gatherFacts(policy, listing, { firstSeen });
   const [selection = selectTag(policy, listing.tags, undefined, { facts, nowMs })] = selections;
   return sortVerdicts(policy, selection.tags, facts);
 }

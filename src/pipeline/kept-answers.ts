@@ -19,6 +19,8 @@ export interface Topic {
   readonly repository: ImageRepository;
   /** Whether more is wanted than others may want who ask the same: push times. */
   readonly more: boolean;
+  /** Only an answer that came at this time or later will do, in milliseconds since 1970; absent: any that is not due. */
+  readonly notBeforeMs?: number | undefined;
 }
 
 /** As it is asked, with what was expected of the repository until then. */
@@ -118,9 +120,11 @@ export function createKeptAnswers<Value>(options: KeepOptions<Value>): KeptAnswe
       kept.delete(topic.name);
       kept.set(topic.name, { ...known, usedMs: nowMs, ...(topic.more && { moreWantedMs: nowMs }) });
       dropUnused(kept, nowMs);
-      const lacksMore = topic.more && !known.full && known.state.failures === 0;
+      const isFailing = known.state.failures > 0;
+      const lacksMore = topic.more && !known.full && !isFailing;
+      const isBefore = known.sinceMs < (topic.notBeforeMs ?? 0) && !isFailing;
       const isDue = isLookDue(known.state, { ...intervals, nowMs }) && Math.abs(nowMs - known.state.dueMs) >= spareMs;
-      return lacksMore || isDue ? undefined : toAnswer(known);
+      return lacksMore || isBefore || isDue ? undefined : toAnswer(known);
     },
     findDueMs(topic) {
       const known = find(topic);
@@ -130,10 +134,11 @@ export function createKeptAnswers<Value>(options: KeepOptions<Value>): KeptAnswe
       const known = find(topic);
       if (known.state.failures > 0) return toAnswer(known);
       // A long look at each turn is no failure: the times between two looks add up to that.
-      const isYoung = clock.nowMs() - known.sinceMs <= 2 * intervals.maxIntervalMs;
+      const isYoung =
+        clock.nowMs() - known.sinceMs <= 2 * intervals.maxIntervalMs && known.sinceMs >= (topic.notBeforeMs ?? 0);
       const suffices = isYoung && (known.full || !topic.more);
       return suffices && known.value !== undefined
-        ? { value: known.value }
+        ? { value: known.value, sinceMs: known.sinceMs }
         : toAnswer({ ...known, state: { ...known.state, failures: 1 }, error: waiting });
     },
     widen(topic) {
@@ -189,7 +194,7 @@ function makeDue<Value>(known: Kept<Value>): Kept<Value> {
 
 function toAnswer<Value>({ state, value, sinceMs, error }: Kept<Value>): Answer<Value> {
   if (value === undefined) return { error };
-  return state.failures === 0 ? { value } : { value, stale: { error, sinceMs } };
+  return state.failures === 0 ? { value, sinceMs } : { value, sinceMs, stale: { error, sinceMs } };
 }
 
 function dropUnused<Value>(kept: Map<string, Kept<Value>>, nowMs: number): void {

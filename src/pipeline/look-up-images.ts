@@ -34,17 +34,22 @@ export function createImageLookup(
       for (const [name, answer] of await untilAborted(Promise.all(asking), signal)) listings.set(name, answer);
     },
     async fetchManifests(questions) {
-      const open = new Map(questions.map((question) => [nameManifest(question), question]));
+      const open = new Map(questions.map((question) => [nameQuestion(question), question]));
       for (const name of manifests.keys()) open.delete(name);
       const asking = [...open].map(async ([name, question]) => [name, await poller.manifests.look(question)] as const);
       for (const [name, answer] of await untilAborted(Promise.all(asking), signal)) manifests.set(name, answer);
     },
     tagsOf: (repository) => answerOf(listings, formatCanonical(repository)),
     manifestOf(question) {
-      const answer = answerOf(manifests, nameManifest(question));
+      const answer = answerOf(manifests, nameQuestion(question));
       return 'error' in answer || answer.stale === undefined ? answer : { error: answer.stale.error };
     },
   };
+}
+
+/** What is asked anew has an answer of its own. */
+function nameQuestion(question: ManifestQuestion): string {
+  return `${nameManifest(question)}${question.notBeforeMs === undefined ? '' : ` since ${question.notBeforeMs}`}`;
 }
 
 /** The result, or at once the signal's reason; what goes on then is not this pass's. */

@@ -55,7 +55,10 @@ export function createPassJob(repos: readonly WatchedRepo[], options: PassJobOpt
       report = await makePass(repo, { ...options, signal, tellers });
       // What fails here is the queue: what the pass did is done.
       await options.scans.add(report.questions.map(requestScan), { signal });
-      return { againMs: vary(intervalMs), failures: 0 };
+      // What waits for its age is written when it has it.
+      const restMs =
+        report.wakeMs === undefined ? Number.POSITIVE_INFINITY : Math.max(0, report.wakeMs - clock.nowMs());
+      return { againMs: Math.min(vary(intervalMs), restMs), failures: 0 };
     } catch (error) {
       // Stopped on the way: whoever is there makes it.
       if (signal.aborted) return { againMs: 0, failures };

@@ -4,25 +4,12 @@ import { describeAsked, describeEnd, type HeldVersion, type Hold } from '../hold
 import type { Policy } from '../policy/policy.ts';
 import type { Staleness } from './answer.ts';
 
-/** Hosts whose APIs tell when a tag was pushed: Docker Hub, and Google's Container and Artifact Registry. */
-const timedHosts = /^(?:docker\.io|(?:.+\.)?gcr\.io|.+-docker\.pkg\.dev)$/;
-
 /** Tags of which one policy asks the manifest in one pass, best first, until one offers its platforms. */
 export const maxTagsAsked = 20;
 
-/** Whether the policy can be decided only where it is known when each tag was pushed. */
+/** Whether the policy can be decided only where it is known since when each tag is there. */
 export function needsPushTimes({ minimumAgeMs, select }: Policy): boolean {
   return minimumAgeMs > 0 || select.kind === 'newest';
-}
-
-/** What can be told without asking a registry; undefined where there is nothing. */
-export function describeUnusable(
-  policy: Policy,
-  allowedRegistries: readonly string[] | undefined,
-): Problem | undefined {
-  const forbidden = describeForbidden(policy, allowedRegistries);
-  if (forbidden !== undefined) return forbidden;
-  return needsPushTimes(policy) && !timedHosts.test(policy.repository.host) ? describeTimeless(policy) : undefined;
 }
 
 /** The problem of a policy whose host the configuration does not allow. */
@@ -35,20 +22,10 @@ export function describeForbidden(
   return createProblem('PolicyInvalid', message, { place: policy.source, policy: policy.key });
 }
 
-/** The problem of a policy that asks for times where the registry has none. */
-export function describeTimeless(policy: Policy): Problem {
-  const wants = [
-    policy.minimumAgeMs > 0 ? 'minimumAge' : undefined,
-    policy.select.kind === 'newest' ? 'newest' : undefined,
-  ].filter((field) => field !== undefined);
-  const found = `registry "${policy.repository.host}" does not tell when a tag was pushed, and the daemon keeps no ledger yet`;
-  const message = `Cannot judge policy "${policy.key}": ${found}; ${wants.join(' and ')} wants to know`;
-  return createProblem('PolicyUnsupported', message, { place: policy.source, policy: policy.key });
-}
-
 /** The problem of a policy none of whose best tags has the platforms. */
 export function describeEndless(policy: Policy): Problem {
-  const message = `Cannot judge policy "${policy.key}": none of its ${maxTagsAsked} best tags offers ${policy.platforms.join(' and ')}, one that does was wanted`;
+  const wanted = policy.platforms.length === 0 ? 'could be chosen' : `offers ${policy.platforms.join(' and ')}`;
+  const message = `Cannot judge policy "${policy.key}": none of its ${maxTagsAsked} best tags ${wanted}, one that does was wanted`;
   const remedy = 'Narrow spec.select to tags that have these platforms, or correct spec.platforms.';
   return createProblem('PolicyInvalid', message, { place: policy.source, policy: policy.key, remedy });
 }

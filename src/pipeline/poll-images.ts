@@ -16,6 +16,8 @@ export interface ManifestQuestion {
   readonly repository: ImageRepository;
   readonly tag: string;
   readonly platforms: boolean;
+  /** Only what the registry says at this time or later will do, in milliseconds since 1970; absent: what was last known. */
+  readonly notBeforeMs?: number | undefined;
 }
 
 /** What is known of repositories. Answers have the earlier one, marked as stale, where the last look failed. */
@@ -49,7 +51,12 @@ export function createImagePoller(registry: Registry, { refreshed, onLook, ...op
   const manifests = createLooks<ManifestQuestion, ManifestInfo>(
     {
       // Platforms cost a request more, which may fail: nobody else is to suffer from that.
-      topicOf: (question) => ({ name: nameManifest(question), repository: question.repository, more: false }),
+      topicOf: (question) => ({
+        name: nameManifest(question),
+        repository: question.repository,
+        more: false,
+        notBeforeMs: question.notBeforeMs,
+      }),
       ask: async ({ repository, tag, platforms }, { signal }) =>
         packManifest(await registry.fetchManifest(repository, tag, { signal, platforms })),
       isSame: (a, b) => a.digest === b.digest,

@@ -9,7 +9,14 @@ import type { ImageLookup } from './look-up-images.ts';
 import { findBranches, findClosedVersions, findHoldMemory, type Proposing, tellMerged } from './propose-facts.ts';
 import { identifyBase } from './propose-mark.ts';
 import { type Proposal, type StepContext, takeStep } from './propose-step.ts';
-import { type ChooseVersions, openLookup, type PassContext, type PlannedPass, planPass } from './run-pass.ts';
+import {
+  type ChooseVersions,
+  openLookup,
+  type PassContext,
+  type PlannedPass,
+  planPass,
+  toSelecting,
+} from './run-pass.ts';
 import { selectImages } from './select-images.ts';
 
 export type ProposingContext = PassContext & { readonly proposing?: Proposing | undefined };
@@ -18,11 +25,13 @@ export type ProposingContext = PassContext & { readonly proposing?: Proposing | 
 export interface ProposedChanges {
   readonly proposals: readonly Proposal[];
   readonly problems: readonly Problem[];
+  /** When a version that waits for its age may be proposed, in milliseconds since 1970; undefined where none does. */
+  readonly wakeMs: number | undefined;
 }
 
 /** Of policies that name no group. */
 const batchGroup = 'updates';
-const nothing: ProposedChanges = { proposals: [], problems: [] };
+const nothing: ProposedChanges = { proposals: [], problems: [], wakeMs: undefined };
 
 interface CallOptions {
   readonly signal: AbortSignal;
@@ -49,7 +58,7 @@ export async function proposeChanges(
 ): Promise<ProposedChanges> {
   const { proposing } = given;
   const own = policies.filter(isProposed);
-  if (proposing === undefined) return own.length === 0 ? nothing : { proposals: [], problems: [describeHomeless(own)] };
+  if (proposing === undefined) return own.length === 0 ? nothing : { ...nothing, problems: [describeHomeless(own)] };
   if (own.length === 0 && !proposing.memory.mayHaveBranches) return nothing;
   const { memory } = proposing;
   const base = await given.repo.fetch(options);
@@ -62,7 +71,8 @@ export async function proposeChanges(
   const groups = whole.groups.length === 0 ? [] : listGroups(own, whole);
   const branches = await findBranches(proposing, prefix, options);
   memory.mayHaveBranches = branches.length > 0;
-  if (groups.length === 0 && branches.length === 0) return { proposals: [], problems: whole.problems };
+  if (groups.length === 0 && branches.length === 0)
+    return { proposals: [], problems: whole.problems, wakeMs: whole.wakeMs };
   const closedOf = groups.map((group) => nameBranch(baseBranch, group));
   const pullRequests = await proposing.forge.listPullRequests({ baseBranch, prefix, closedOf }, options);
   const closed = await findClosedVersions(proposing, { pullRequests, branches }, options);
@@ -78,6 +88,7 @@ export async function proposeChanges(
   return {
     proposals: [...done.proposals, ...listHeld(plans, done.proposals)],
     problems: [...problems, ...done.problems],
+    wakeMs: whole.wakeMs,
   };
 }
 
@@ -113,7 +124,7 @@ async function planGroups(
   for (const group of groups) {
     const held = new Map<string, ClosedVersion>();
     const wants = (policy: Policy) => isProposed(policy) && (policy.group ?? batchGroup) === group;
-    const choose = chooseWithout(context, { lookup, closed, held });
+    const choose = chooseWithout(context, { lookup, closed, held, signal: options.signal });
     const planned = await planPass(context, lookup, { ...options, wants, choose });
     const branch = nameBranch(planned.snapshot.branch, group);
     const wanted = planned.edits.length === 0 ? undefined : toWanted(planned, { group, branch });
@@ -125,11 +136,16 @@ async function planGroups(
 
 /** The policies' own choice, without what persons closed; `held` gets what that was, by policy. */
 function chooseWithout(
-  { allowedRegistries, clock }: ProposingContext,
-  { lookup, closed, held }: Pick<Planning, 'lookup' | 'closed'> & { held: Map<string, ClosedVersion> },
+  context: ProposingContext,
+  {
+    lookup,
+    closed,
+    held,
+    signal,
+  }: Pick<Planning, 'lookup' | 'closed'> & CallOptions & { held: Map<string, ClosedVersion> },
 ): ChooseVersions {
   return async (targets, holds) => {
-    const selecting = { lookup, allowedRegistries, nowMs: clock.nowMs(), verdicts: false, holds };
+    const selecting = { ...toSelecting(context, { signal }), lookup, verdicts: false, holds };
     const selected = await selectImages(targets, selecting);
     const policies = new Map(targets.map(({ policy }) => [policy.key, policy]));
     const selections = selected.selections.map((selection) => {
@@ -165,7 +181,7 @@ async function takeSteps(
   context: StepContext,
   { steps, plans }: { steps: readonly ProposalStep[]; plans: readonly GroupPlan[] },
   { signal }: CallOptions,
-): Promise<ProposedChanges> {
+): Promise<Omit<ProposedChanges, 'wakeMs'>> {
   const proposals: Proposal[] = [];
   const problems: Problem[] = [];
   for (const step of steps) {

@@ -1,4 +1,5 @@
 /** One pass over one Yaml repo: all stages in their order. */
+import { earliest } from '../collection/earliest.ts';
 import { applyPlan } from '../edit/apply-plan.ts';
 import { type Edit, type Files, listUpdates, type Update } from '../edit/plan.ts';
 import { planTargetEdits } from '../edit/plan-edits.ts';
@@ -10,6 +11,7 @@ import type { Target } from '../target/target.ts';
 import { formatCommitMessage } from './commit-message.ts';
 import type { FoundHolds, HoldMemory } from './find-holds.ts';
 import { findKept } from './find-kept.ts';
+import type { Ledger } from './job-ports.ts';
 import { createImageLookup, type ImageLookup } from './look-up-images.ts';
 import { describeHeld } from './policy-problems.ts';
 import { createImagePoller, type ImagePoller } from './poll-images.ts';
@@ -22,6 +24,7 @@ import { type SelectedImages, selectImages } from './select-images.ts';
 export interface PassContext {
   readonly repo: YamlRepo & RepoHistory;
   readonly registry: Registry;
+  readonly ledger: Ledger;
   /** Shared by passes that follow each other; without one each pass asks the registry. */
   readonly poller?: ImagePoller;
   readonly clock: Clock;
@@ -52,6 +55,8 @@ export interface PlannedPass {
   /** By the keys of the policies that a person holds, of those that were asked for: all with something to write. */
   readonly holds: ReadonlyMap<string, Hold>;
   readonly problems: readonly Problem[];
+  /** When a version that waits for its age may be written, in milliseconds since 1970; undefined where none waits for that. */
+  readonly wakeMs: number | undefined;
 }
 
 /** What a pass did. */
@@ -135,9 +140,9 @@ export async function planPass(context: PassContext, lookup: ImageLookup, option
   const snapshot = await context.repo.fetch(options);
   const contents = await context.memory.read(context.repo, snapshot, options);
   const targets = contents.targets.filter(({ policy }) => wants(policy));
-  const { allowedRegistries, clock } = context;
-  const selecting = { lookup, allowedRegistries, nowMs: clock.nowMs(), verdicts: explain };
-  const choose: ChooseVersions = options.choose ?? ((some, holds) => selectImages(some, { ...selecting, holds }));
+  const choose: ChooseVersions =
+    options.choose ??
+    ((some, holds) => selectImages(some, { ...toSelecting(context, options), lookup, verdicts: explain, holds }));
   const stages = { snapshot, targets, options };
   const free = await planSelected(context, stages, await choose(targets, undefined));
   const pending = explain ? contents.policies.filter(wants) : listPolicies(targets, free.edits);
@@ -157,7 +162,16 @@ export async function planPass(context: PassContext, lookup: ImageLookup, option
     message: edits.length === 0 ? undefined : formatCommitMessage(edits, { sources: selected.sources, holds, kept }),
     holds,
     problems: [...contents.problems, ...selected.problems, ...planned.problems, ...listHeld(targets, selected, holds)],
+    wakeMs: earliest(selected.selections.map(({ wakeMs }) => wakeMs)),
   };
+}
+
+/** What choosing takes of a pass. */
+export function toSelecting(
+  { ledger, allowedRegistries, clock, poller }: PassContext,
+  { signal }: { signal: AbortSignal },
+) {
+  return { ledger, allowedRegistries, nowMs: clock.nowMs(), watches: poller !== undefined, signal };
 }
 
 interface Stages {

@@ -107,6 +107,8 @@ export interface Policy {
   readonly allowDowngrade: boolean;
   /** Trusted age that a tag must have, in milliseconds; 0 for none. */
   readonly minimumAgeMs: number;
+  /** What becomes of a version tag that was moved to another image; absent: it counts as a new one. */
+  readonly mutation?: 'block';
   /** `os/arch` or `os/arch/variant`; the image must offer all of these. */
   readonly platforms: readonly string[];
   /** Of tags that are the same version: the shortest, or, as Argo CD has it, the last in code-unit order. */

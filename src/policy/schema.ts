@@ -96,6 +96,12 @@ export const imagePolicySchema = z
         .max(40)
         .optional()
         .describe('Age by trusted time that a tag must have, for example "24h".'),
+      mutation: z
+        .enum(['follow', 'block'])
+        .default('follow')
+        .describe(
+          'What becomes of a version tag that was moved to another image. follow: it counts as first seen then. block: it is not chosen any more.',
+        ),
       platforms: z
         .array(z.string().regex(/^[a-z0-9]+\/[a-z0-9_]+(?:\/[a-z0-9]+)?$/, 'a platform such as "linux/amd64"'))
         .max(20)

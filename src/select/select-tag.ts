@@ -67,20 +67,31 @@ export function selectTag(
   const { ties, blocked, verdicts } = sortTags(reader, names, context);
   const now = parseCurrent(current);
   const best = chooseSpelling(policy, ties, now.tag);
+  const knowsNewest = policy.select.kind !== 'newest' || ties.length < 2 || isDated(now.tag, context);
   const listed = now.tag !== undefined && names.includes(now.tag);
   const mayGoDown = policy.allowDowngrade && context.truncated !== true && listed;
-  const decision = decide(policy, { reader, best, now, mayGoDown, context });
+  const decision = knowsNewest
+    ? decide(policy, { reader, best, now, mayGoDown, context })
+    : {
+        kind: 'waiting' as const,
+        reason: `${ties.length} tags are equally new, which of them is the newest is not known`,
+      };
   const above = blocked.filter((other) => isAbove(policy, other, { reader, best, now, context }));
   const { kind, reason } = decision.kind === 'update' || above.length === 0 ? decision : describeBlocked(reader, above);
   const wakes = above.flatMap(({ wakeMs }) => wakeMs ?? []);
+  const waits = findTop(
+    reader,
+    above.filter((other) => other.kind === 'waiting'),
+  );
   return {
     kind,
     policy: policy.key,
     current,
-    tag: best?.tag,
-    digest: best === undefined ? undefined : context.facts?.get(best.tag)?.digest,
+    tag: knowsNewest ? best?.tag : undefined,
+    digest: best === undefined || !knowsNewest ? undefined : context.facts?.get(best.tag)?.digest,
     reason,
     wakeMs: wakes.length === 0 ? undefined : Math.min(...wakes),
+    ...(waits !== undefined && { waits: waits.tag }),
     tags: judgeAll(names, verdicts, { best, decision }),
   };
 }
@@ -112,6 +123,11 @@ function sortTags(reader: TagReader, tags: readonly string[], context: SelectCon
     return { tag, verdict: answer.kind, reason: answer.reason };
   });
   return { ties, blocked, verdicts };
+}
+
+/** Whether there is a time to compare with: only then are tags of the same time told from those before. */
+function isDated(tag: string | undefined, { facts }: SelectContext): boolean {
+  return tag !== undefined && facts?.get(tag)?.seenMs !== undefined;
 }
 
 /** In code-unit order, each once. Most registries list them so: then they are taken as they are. */
@@ -185,12 +201,13 @@ function isAbove(
   return current === undefined || order.compare(blocked.version, current) > 0;
 }
 
-function describeBlocked({ order }: TagReader, above: readonly Blocked[]): Decision {
+function findTop({ order }: TagReader, above: readonly Blocked[]): Blocked | undefined {
   const [first, ...rest] = above;
-  const top = rest.reduce(
-    (best, other) => (best && order.compare(other.version, best.version) > 0 ? other : best),
-    first,
-  );
+  return rest.reduce((best, other) => (best && order.compare(other.version, best.version) > 0 ? other : best), first);
+}
+
+function describeBlocked(reader: TagReader, above: readonly Blocked[]): Decision {
+  const top = findTop(reader, above);
   return { kind: top?.kind ?? 'waiting', reason: `${top?.tag}: ${top?.reason}` };
 }
 

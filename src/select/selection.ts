@@ -27,6 +27,8 @@ export interface Selection {
   readonly reason: string;
   /** When a tag that waits for its age may be chosen, in milliseconds since 1970; undefined where none waits for that. */
   readonly wakeMs: number | undefined;
+  /** The best tag that would be chosen but for its age, or for what is not known of it; absent where none waits. */
+  readonly waits?: string;
   /** Every tag that was handed in, in code-unit order; empty where the caller has let go of them. */
   readonly tags: readonly TagVerdict[];
 }

@@ -86,15 +86,17 @@ function admitVersion(policy: Policy, { tag, version, facts }: Parsed, context: 
   if (held !== undefined && (held.has(tag) || (facts?.digest !== undefined && held.has(`${tag}@${facts.digest}`)))) {
     return { kind: 'held', version, reason: 'held' };
   }
+  if (policy.mutation === 'block' && facts?.movedFrom !== undefined)
+    return { kind: 'rejected', reason: `moved, it was ${facts.movedFrom} before` };
   if (policy.platforms.length > 0) {
     if (facts?.platforms === undefined) return { kind: 'waiting', version, reason: 'platforms are not known' };
     const missing = policy.platforms.filter((platform) => !facts.platforms?.includes(platform));
     if (missing.length > 0) return { kind: 'rejected', reason: `platform missing: ${missing.join(', ')}` };
   }
   if (policy.minimumAgeMs === 0) return { kind: 'admitted', version };
-  if (facts?.seenMs === undefined || nowMs === undefined)
+  if (facts?.agedFromMs === undefined || nowMs === undefined)
     return { kind: 'waiting', version, reason: 'age is not known' };
-  const wakeMs = facts.seenMs + policy.minimumAgeMs;
+  const wakeMs = facts.agedFromMs + policy.minimumAgeMs;
   if (wakeMs <= nowMs) return { kind: 'admitted', version };
   return { kind: 'waiting', version, reason: `younger than ${formatAge(policy.minimumAgeMs)}`, wakeMs };
 }

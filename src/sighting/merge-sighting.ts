@@ -5,23 +5,26 @@ import type { LedgerEntry, RepositoryLook } from './sighting.ts';
 interface Look {
   /** Undefined where only the tag's name was seen. */
   readonly digest: string | undefined;
+  /** Absent: now. */
+  readonly lookedMs?: number | undefined;
   readonly nowMs: number;
 }
 
 /**
  * The entry after a look; the same object where nothing changed. A digest that is seen for the first time is as old as the
- * look, for the tag may have been moved since it was listed; another digest begins all anew. Times after `nowMs` come from
- * a clock that was set back since, and count as `nowMs`.
+ * look, for the tag may have been moved since it was listed; another digest begins all anew, unless the look is older than
+ * what is known. Times after `nowMs` come from a clock that was set back since, and count as `nowMs`.
  *
  * @example
  * mergeSighting({ seenMs: 1, digest: undefined, digestSeenMs: undefined, movedFrom: undefined }, { digest: 'sha256:ab', nowMs: 5 }).digestSeenMs // 5
  */
-export function mergeSighting(entry: LedgerEntry | undefined, { digest, nowMs }: Look): LedgerEntry {
+export function mergeSighting(entry: LedgerEntry | undefined, { digest, lookedMs, nowMs }: Look): LedgerEntry {
   const digestSeenMs = digest === undefined ? undefined : nowMs;
   if (entry === undefined) return { seenMs: nowMs, digest, digestSeenMs, movedFrom: undefined };
   const known = endAt(entry, nowMs);
   if (digest === undefined || digest === known.digest) return known;
   if (known.digest === undefined) return { ...known, digest, digestSeenMs };
+  if ((lookedMs ?? nowMs) < (known.digestSeenMs ?? 0)) return known;
   return { seenMs: nowMs, digest, digestSeenMs, movedFrom: known.digest };
 }
 
@@ -50,9 +53,9 @@ export function mergeSightings(
   { sightings, whole = false, nowMs }: RepositoryLook,
 ): ReadonlyMap<string, LedgerEntry> {
   const changed = new Map<string, LedgerEntry>();
-  for (const { tag, digest } of sightings) {
+  for (const { tag, digest, lookedMs } of sightings) {
     const known = changed.get(tag) ?? entries.get(tag);
-    const next = mergeSighting(known, { digest, nowMs });
+    const next = mergeSighting(known, { digest, lookedMs, nowMs });
     if (next !== known) changed.set(tag, next);
   }
   if (changed.size === 0) return entries;

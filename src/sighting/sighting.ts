@@ -16,6 +16,8 @@ export interface LedgerEntry {
 export interface Sighting {
   readonly tag: string;
   readonly digest: string | undefined;
+  /** When that was looked at, where an answer of before is told; absent: now. */
+  readonly lookedMs?: number | undefined;
 }
 
 /** What was seen of a repository at `nowMs`. */

@@ -4,6 +4,7 @@ import { createHoldMemory } from '../../src/pipeline/find-holds.ts';
 import type { CommitInfo, RepoFile, RepoHistory, Snapshot, YamlRepo } from '../../src/pipeline/ports.ts';
 import { createRepoMemory } from '../../src/pipeline/repo-memory.ts';
 import type { PassContext } from '../../src/pipeline/run-pass.ts';
+import { memoryLedger } from '../ledger/memory-ledger.ts';
 import { type FakeRegistry, type TestClock, testClock } from './fake-registry.ts';
 
 export interface FakeYamlRepo extends YamlRepo, RepoHistory {
@@ -95,6 +96,7 @@ export function passOver(
   return {
     repo,
     registry,
+    ledger: memoryLedger(),
     clock,
     memory: createRepoMemory(['.']),
     holds: createHoldMemory(),

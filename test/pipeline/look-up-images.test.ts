@@ -32,7 +32,10 @@ describe('createImageLookup', () => {
     await lookup.listTags([...repositories, ...repositories]);
     await lookup.listTags(repositories);
     assert.equal(asked.length, 3);
-    assert.deepEqual(lookup.tagsOf({ host: 'a.example', path: 'app-0' }), { value: packListing(listing) });
+    assert.deepEqual(lookup.tagsOf({ host: 'a.example', path: 'app-0' }), {
+      value: packListing(listing),
+      sinceMs: testClock().time,
+    });
     assert.deepEqual(lookup.tagsOf({ host: 'a.example', path: 'app-1' }), { error: unavailable });
   });
 
@@ -133,7 +136,7 @@ describe('createImageLookup of passes that follow each other', () => {
     assert.ok('error' in first.tagsOf(question.repository));
     const second = open();
     await second.listTags([question]);
-    assert.deepEqual(second.tagsOf(question.repository), { value: packListing(listing) });
+    assert.deepEqual(second.tagsOf(question.repository), { value: packListing(listing), sinceMs: clock.time });
   });
 
   it('takes no manifest of earlier for one that is refused now', async () => {
@@ -150,6 +153,6 @@ describe('createImageLookup of passes that follow each other', () => {
       await lookup.fetchManifests([question]);
       answers.push(lookup.manifestOf(question));
     }
-    assert.deepEqual(answers, [{ value: manifestWith() }, { error: unavailable }]);
+    assert.deepEqual(answers, [{ value: manifestWith(), sinceMs: clock.time - minute }, { error: unavailable }]);
   });
 });

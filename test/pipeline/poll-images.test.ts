@@ -127,7 +127,7 @@ for (const [kind, { open, look }] of Object.entries(kinds)) {
       assert.deepEqual([await look(poller), await look(poller)], [stale, stale]);
       fault = undefined;
       clock.time += minute;
-      assert.deepEqual(await look(poller), first);
+      assert.deepEqual(await look(poller), { ...first, sinceMs: clock.time });
     });
 
     it('forgets what nobody asked for in two days', async () => {
@@ -187,7 +187,10 @@ describe('createImagePoller with platforms', () => {
     for (let time = 0; time < 2; time += 1) {
       assert.deepEqual(await poller.manifests.look(manifestOf('1.0.0', true)), { error: unavailable });
       for (const tag of ['1.0.0', '1.1.0'])
-        assert.deepEqual(await poller.manifests.look(manifestOf(tag)), { value: manifestWith() });
+        assert.deepEqual(await poller.manifests.look(manifestOf(tag)), {
+          value: manifestWith(),
+          sinceMs: testClock().time,
+        });
     }
     assert.deepEqual(asked, [
       'get ghcr.io/acme/web:1.0.0 platforms',

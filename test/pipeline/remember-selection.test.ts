@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { gatherFacts } from '../../src/pipeline/decision.ts';
+import { createFirstSeen } from '../../src/pipeline/first-seen.ts';
 import { packListing, unpackListing } from '../../src/pipeline/pack-listing.ts';
 import type { Registry, TagListing } from '../../src/pipeline/ports.ts';
 import { recallSelection, rememberSelection, type SelectionQuestion } from '../../src/pipeline/remember-selection.ts';
 import { openLookup, planPass } from '../../src/pipeline/run-pass.ts';
-import { gatherFacts } from '../../src/pipeline/select-images.ts';
 import type { Policy } from '../../src/policy/policy.ts';
 import { selectTag } from '../../src/select/select-tag.ts';
 import type { Selection } from '../../src/select/selection.ts';
+import { memoryLedger } from '../ledger/memory-ledger.ts';
 import { semverRule, testPolicy } from '../make-policy.ts';
 import { fakeRegistry, listingOf, manifestWith, type TestClock, testClock } from './fake-registry.ts';
 import { fakeYamlRepo, passOver, repoFiles } from './fake-yaml-repo.ts';
@@ -16,9 +18,15 @@ import { fakeYamlRepo, passOver, repoFiles } from './fake-yaml-repo.ts';
 const { signal } = new AbortController();
 const hour = 3_600_000;
 
+/** Nothing: the push times count. */
+const firstSeen = createFirstSeen(memoryLedger(), { nowMs: 0, signal });
+
 function selectFresh({ policy, listing, current, asked, nowMs }: SelectionQuestion): Selection {
   const unpacked = unpackListing(listing);
-  return selectTag(policy, unpacked.tags, current, { nowMs, facts: gatherFacts(policy, unpacked, asked) });
+  return selectTag(policy, unpacked.tags, current, {
+    nowMs,
+    facts: gatherFacts(policy, unpacked, { asked, firstSeen }),
+  });
 }
 
 /** Few of each, so that the same question comes again, and the same listing as another object. */

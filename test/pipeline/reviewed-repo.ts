@@ -11,6 +11,7 @@ import type { CommitInfo, PullRequest } from '../../src/pipeline/ports.ts';
 import { type ProposedChanges, type ProposingContext, proposeChanges } from '../../src/pipeline/propose-changes.ts';
 import { createProposalMemory } from '../../src/pipeline/propose-facts.ts';
 import { createRepoMemory } from '../../src/pipeline/repo-memory.ts';
+import { memoryLedger } from '../ledger/memory-ledger.ts';
 import { commitFiles, runGit } from '../services/git-server.ts';
 import { type Gitea, startGitea } from '../services/gitea.ts';
 import { fakeRegistry, listingOf, testClock } from './fake-registry.ts';
@@ -163,6 +164,7 @@ function openTallyman(
     registry: fakeRegistry({
       listTags: async ({ path }) => listingOf(...(tags.get(path.split('/').at(-1) ?? '') ?? [])),
     }),
+    ledger: memoryLedger(),
     clock: testClock(),
     memory: createRepoMemory(['.']),
     holds: createHoldMemory(),

@@ -9,6 +9,7 @@ import type { Clock } from '../../src/pipeline/ports.ts';
 import { createRepoMemory } from '../../src/pipeline/repo-memory.ts';
 import { type PassContext, runPass } from '../../src/pipeline/run-pass.ts';
 import { createRegistry } from '../../src/registry/create-registry.ts';
+import { memoryLedger } from '../ledger/memory-ledger.ts';
 import { commitFiles, makeBareRepo, runGit } from '../services/git-server.ts';
 import { type RegistryServer, startRegistryServer } from '../services/registry-server.ts';
 
@@ -45,6 +46,7 @@ function openRepo(files: Record<string, string>): {
   const context: PassContext = {
     repo,
     registry,
+    ledger: memoryLedger(),
     clock,
     memory: createRepoMemory(['.']),
     holds: createHoldMemory(),

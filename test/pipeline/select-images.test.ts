@@ -177,24 +177,6 @@ describe('selectImages with push times', () => {
     );
   });
 
-  for (const [name, spec] of Object.entries({
-    newest: 'select: {newest: true}',
-    minimumAge: `${anyVersion}, minimumAge: 1h`,
-  })) {
-    it(`reports ${name} where the registry tells none`, async () => {
-      const { updates, problems } = await plan(passWith(spec, listingOf('1.1.0')).context);
-      assert.deepEqual(updates, []);
-      assert.deepEqual(
-        problems.map(({ code, policy }) => [code, policy]),
-        [['PolicyUnsupported', 'shop/web']],
-      );
-      assert.match(
-        problems[0]?.message ?? '',
-        /registry "ghcr\.io" does not tell when a tag was pushed, and the daemon keeps no ledger yet; \w+ wants to know$/,
-      );
-    });
-  }
-
   it('reports what kept the registry from telling them, and goes by those known', async () => {
     const listing = { ...pushed({ '1.1.0': startMs - 25 * hour }), pushTimesFault: unavailable };
     const { context } = passWith(`${anyVersion}, minimumAge: 24h`, { ...listing, tags: ['1.1.0', '1.2.0'] });

@@ -19,7 +19,7 @@ describe('mergeSighting', () => {
   interface Row {
     readonly before: LedgerEntry | undefined;
     readonly digest?: string;
-    readonly nowMs?: number;
+    readonly lookedMs?: number;
     readonly after: LedgerEntry;
   }
   const rows: Record<string, Row> = {
@@ -46,14 +46,20 @@ describe('mergeSighting', () => {
       digest: first,
       after: entry({ seenMs: 900, digest: first, digestSeenMs: 900, movedFrom: second }),
     },
+    'passes over a look that is older than what is known': {
+      before: entry({ seenMs: 300, digest: second, digestSeenMs: 300, movedFrom: first }),
+      digest: first,
+      lookedMs: 299,
+      after: entry({ seenMs: 300, digest: second, digestSeenMs: 300, movedFrom: first }),
+    },
     'takes times to come for now': {
       before: entry({ seenMs: 5000, digest: first, digestSeenMs: 6000 }),
       after: entry({ seenMs: 900, digest: first, digestSeenMs: 900 }),
     },
   };
-  for (const [name, { before, digest, nowMs = 900, after }] of Object.entries(rows)) {
+  for (const [name, { before, digest, lookedMs, after }] of Object.entries(rows)) {
     it(name, () => {
-      const merged = mergeSighting(before, { digest, nowMs });
+      const merged = mergeSighting(before, { digest, lookedMs, nowMs: 900 });
       assert.deepEqual(merged, after);
       if (before === after) assert.equal(merged, before, 'the same object');
     });

@@ -111,6 +111,7 @@ function toPolicy(
     skip: select.skip,
     allowDowngrade: select.allowDowngrade,
     minimumAgeMs: minimumAgeMs ?? 0,
+    ...(spec.mutation === 'block' && { mutation: spec.mutation }),
     platforms: spec.platforms,
     ties: 'shortest',
     pin: spec.pin,

@@ -1,0 +1,52 @@
+/** Tags that were moved: a version whose image becomes another is an alarm. */
+import { createProblem, type Problem } from '../error/problem.ts';
+import type { Policy } from '../policy/policy.ts';
+import { readCurrent, type Target } from '../target/target.ts';
+import type { FirstSeen } from './first-seen.ts';
+import type { ImageLookup } from './look-up-images.ts';
+
+/** A tag that is not to move. */
+export interface WatchedTag {
+  readonly policy: Policy;
+  readonly tag: string;
+}
+
+/** So long after it was seen a moved tag is told; afterwards it is history. */
+const toldMs = 24 * 3_600_000;
+
+/** Whether the policy's tags are versions: one that follows a tag's digest wants it to move. */
+export function isWatchable({ select }: Policy): boolean {
+  return select.kind !== 'digest';
+}
+
+/** The tags that stand in Git now, as far as the registry lists them. */
+export function nameWatched(
+  policy: Policy,
+  targets: readonly Target[],
+  lookup: Pick<ImageLookup, 'tagsOf'>,
+): readonly WatchedTag[] {
+  if (!isWatchable(policy)) return [];
+  const answer = lookup.tagsOf(policy.repository);
+  if ('error' in answer) return [];
+  const current = new Set(targets.flatMap((target) => readCurrent(target).tag ?? []));
+  const names = `\n${answer.value.names}\n`;
+  return [...current].filter((tag) => names.includes(`\n${tag}\n`)).map((tag) => ({ policy, tag }));
+}
+
+/** A problem for each of the tags that was moved lately. */
+export function describeMoved(
+  tags: readonly WatchedTag[],
+  { firstSeen, nowMs }: { firstSeen: FirstSeen; nowMs: number },
+): readonly Problem[] {
+  const told = new Map(
+    tags.filter(({ policy }) => isWatchable(policy)).map((one) => [`${one.policy.key} ${one.tag}`, one]),
+  );
+  return [...told.values()].flatMap(({ policy, tag }) => {
+    const seen = firstSeen.entriesOf(policy.repository);
+    const entry = seen !== undefined && 'value' in seen ? seen.value.get(tag) : undefined;
+    if (entry?.movedFrom === undefined || nowMs - (entry.digestSeenMs ?? 0) >= toldMs) return [];
+    const found = `it was ${entry.movedFrom} and is ${entry.digest} since ${new Date(entry.digestSeenMs ?? 0).toISOString()}`;
+    const message = `Cannot trust tag "${tag}" of "${policy.image}": ${found}, one image for good was wanted`;
+    return [createProblem('TagMutated', message, { place: policy.source, policy: policy.key })];
+  });
+}

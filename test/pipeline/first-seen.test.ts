@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { TallymanError } from '../../src/error/tallyman-error.ts';
+import { explainPolicy } from '../../src/pipeline/explain-policy.ts';
+import { createPassJob } from '../../src/pipeline/pass-job.ts';
+import { createImagePoller } from '../../src/pipeline/poll-images.ts';
+import { openLookup, type PassReport, planPass, runPass } from '../../src/pipeline/run-pass.ts';
+import { memoryLedger } from '../ledger/memory-ledger.ts';
+import { fakeRegistry, listingOf, manifestWith, testClock } from './fake-registry.ts';
+import { fakeYamlRepo, passOver, repoFiles } from './fake-yaml-repo.ts';
+import { recordingLog } from './recording-log.ts';
+
+const { signal } = new AbortController();
+const hour = 3_600_000;
+const minute = 60_000;
+const digestOf = (name: string): string => `sha256:${Buffer.from(name).toString('hex').padEnd(64, '0')}`;
+const aged = 'select: {semver: "*"}, minimumAge: 24h';
+
+/** A daemon over a registry that tells no times, whose tags and images tests change: `{ '1.0.0': 'a' }`. */
+function openScene(spec: string, images: Record<string, string>, currents?: readonly string[]) {
+  const state = { images };
+  const clock = testClock();
+  const registry = fakeRegistry({
+    listTags: async () => listingOf(...Object.keys(state.images)),
+    async fetchManifest(_repository, tag) {
+      const image = state.images[tag];
+      if (image === undefined) throw new TallymanError('ImageNotFound', `Cannot find ${tag}`);
+      return manifestWith({ digest: digestOf(image) });
+    },
+  });
+  const repo = fakeYamlRepo(repoFiles(spec, currents));
+  const ledger = memoryLedger();
+  const settings = { intervalMs: minute, maxIntervalMs: 5 * minute, concurrency: 4, clock, signal };
+  const poller = createImagePoller(registry, settings);
+  const context = { ...passOver(repo, registry, clock), poller, ledger };
+  return {
+    clock,
+    context,
+    ledger,
+    poller,
+    registry,
+    repo,
+    push: (more: Record<string, string>) => Object.assign(state.images, more),
+    remove: (tag: string) => Reflect.deleteProperty(state.images, tag),
+    /** What a pass writes, after so long. */
+    async pass(afterMs = 0): Promise<PassReport & { written: readonly string[]; codes: readonly string[] }> {
+      clock.time += afterMs;
+      const report = await runPass(context, { signal });
+      const written = report.updates.map(({ from, to }) => `${from} → ${to}`);
+      return { ...report, written, codes: report.problems.map(({ code }) => code) };
+    },
+  };
+}
+
+describe('minimumAge where the registry tells no times', () => {
+  it('counts from when the image was first seen behind the tag, and no earlier', async () => {
+    const scene = openScene(aged, { '1.0.0': 'a', '1.1.0': 'b' });
+    const first = await scene.pass();
+    assert.deepEqual([first.written, first.codes, first.wakeMs], [[], [], scene.clock.time + 24 * hour]);
+    assert.deepEqual((await scene.pass(24 * hour - 1)).written, []);
+    assert.deepEqual((await scene.pass(1)).written, ['1.0.0 → 1.1.0']);
+  });
+
+  it('starts the clock of a better tag when it comes, and goes on with the other meanwhile', async () => {
+    const scene = openScene(aged, { '1.0.0': 'a', '1.1.0': 'b' });
+    await scene.pass();
+    scene.push({ '1.2.0': 'c' });
+    const second = await scene.pass(23 * hour);
+    assert.equal(second.wakeMs, scene.clock.time + hour);
+    assert.deepEqual((await scene.pass(hour)).written, ['1.0.0 → 1.1.0']);
+    assert.deepEqual((await scene.pass(22 * hour)).written, []);
+    assert.deepEqual((await scene.pass(hour)).written, ['1.1.0 → 1.2.0']);
+  });
+
+  it('asks anew when the time has come: what was moved meanwhile begins again', async () => {
+    const scene = openScene(`${aged}, pin: digest`, { '1.0.0': 'a', '1.1.0': 'b' }, ['1.0.0']);
+    await scene.pass();
+    // The last answer of the registry is a moment old when the time has come.
+    await scene.pass(24 * hour - 1000);
+    scene.push({ '1.1.0': 'evil' });
+    const due = await scene.pass(1000);
+    assert.ok(!due.written.some((line) => line.includes('1.1.0')), due.written.join());
+    assert.ok(due.codes.includes('TagMutated'));
+    assert.deepEqual(
+      (await scene.pass(24 * hour - 1)).written.filter((line) => line.includes('1.1.0')),
+      [],
+    );
+    const after = await scene.pass(1);
+    assert.deepEqual(after.written.filter((line) => line.includes('1.1.0')).length, 1);
+    assert.match(after.written.join(), new RegExp(`1\\.1\\.0@${digestOf('evil')}`));
+  });
+
+  it('asks once when the time has come, and no more often than before afterwards', async () => {
+    const scene = openScene(`${aged}, write: {mode: pull-request}`, { '1.0.0': 'a', '1.1.0': 'b' });
+    const { context, registry } = scene;
+    const plan = async () => {
+      registry.asked.length = 0;
+      const planned = await planPass(context, openLookup(context, { signal }), { signal });
+      return [planned.updates.length, registry.asked.filter((line) => line.endsWith(':1.1.0')).length];
+    };
+    assert.deepEqual(await plan(), [0, 1]);
+    scene.clock.time += 24 * hour;
+    assert.deepEqual(await plan(), [1, 1]);
+    scene.clock.time += 1000;
+    assert.deepEqual(await plan(), [1, 0]);
+  });
+
+  it('writes nothing where the ledger fails, and tells only the policies that need it', async () => {
+    const scene = openScene(aged, { '1.0.0': 'a', '1.1.0': 'b' });
+    scene.ledger.failure = new TallymanError('LedgerUnavailable', 'Cannot open it');
+    const report = await scene.pass();
+    assert.deepEqual([report.written, report.codes], [[], ['LedgerUnavailable']]);
+    assert.equal(report.problems[0]?.policy, 'shop/web');
+    scene.ledger.failure = undefined;
+    await scene.pass();
+    assert.deepEqual((await scene.pass(24 * hour)).written, ['1.0.0 → 1.1.0']);
+    const other = openScene('select: {semver: "*"}', { '1.0.0': 'a', '1.1.0': 'b' });
+    other.ledger.failure = new TallymanError('LedgerUnavailable', 'Cannot open it');
+    const free = await other.pass();
+    assert.deepEqual([free.written, free.codes], [['1.0.0 → 1.1.0'], []]);
+  });
+
+  it('counts all anew where the ledger was lost', async () => {
+    const scene = openScene(aged, { '1.0.0': 'a', '1.1.0': 'b' });
+    await scene.pass();
+    scene.ledger.texts.clear();
+    assert.deepEqual((await scene.pass(24 * hour)).written, []);
+    assert.deepEqual((await scene.pass(24 * hour)).written, ['1.0.0 → 1.1.0']);
+  });
+
+  it('holds for a digest that is followed', async () => {
+    const scene = openScene('select: {digest: main}, minimumAge: 24h', { main: 'a' }, [`main@${digestOf('a')}`]);
+    await scene.pass();
+    scene.push({ main: 'b' });
+    assert.deepEqual((await scene.pass(48 * hour)).written, []);
+    const late = await scene.pass(24 * hour);
+    assert.deepEqual([late.updates.map(({ to }) => to), late.codes], [[`main@${digestOf('b')}`], []]);
+  });
+
+  it('writes to the ledger only what is new, and nothing where no policy wants times', async () => {
+    const scene = openScene(aged, { '1.0.0': 'a', '1.1.0': 'b' });
+    await scene.pass();
+    const { writes } = scene.ledger;
+    await scene.pass(minute);
+    await scene.pass(10 * minute);
+    assert.equal(scene.ledger.writes, writes);
+    const once = openScene('select: {semver: "*"}', { '1.0.0': 'a', '0.9.0': 'b' });
+    const { poller: _, ...without } = once.context;
+    await runPass(without, { signal });
+    assert.equal(once.ledger.writes, 0);
+  });
+
+  it('is told in explain', async () => {
+    const scene = openScene(aged, { '1.0.0': 'a', '1.1.0': 'b', '1.2.0': 'c' });
+    const { context } = scene;
+    const explain = () => explainPolicy(context, openLookup(context, { signal }), { key: 'shop/web', signal });
+    const { tags, problems } = await explain();
+    assert.deepEqual(problems, []);
+    assert.deepEqual(
+      tags.slice(0, 2).map(({ tag, verdict, reason }) => `${tag} ${verdict}: ${reason}`),
+      ['1.2.0 waiting: younger than 24h', '1.1.0 waiting: age is not known'],
+    );
+  });
+});
+
+describe('newest where the registry tells no times', () => {
+  it('leaves what is there as it is at first, and takes what comes', async () => {
+    const scene = openScene('select: {newest: true}', { blue: 'a', '1.0.0': 'b', green: 'c' });
+    assert.deepEqual((await scene.pass()).written, []);
+    scene.push({ red: 'd' });
+    assert.deepEqual((await scene.pass(10 * minute)).written, ['1.0.0 → red']);
+    scene.remove('red');
+    assert.deepEqual((await scene.pass(10 * minute)).written, []);
+  });
+
+  it('guesses at nothing where Git has no tag of the list', async () => {
+    const scene = openScene('select: {newest: true}', { blue: 'a', green: 'c' }, ['placeholder']);
+    assert.deepEqual((await scene.pass()).written, []);
+    scene.push({ red: 'd' });
+    assert.deepEqual((await scene.pass(10 * minute)).written, ['placeholder → red']);
+  });
+});
+
+describe('a version tag that is moved', () => {
+  const any = 'select: {semver: "*"}';
+
+  it('is told for a day, though nothing is to be written', async () => {
+    const scene = openScene(any, { '1.0.0': 'a' });
+    assert.deepEqual((await scene.pass()).codes, []);
+    scene.push({ '1.0.0': 'evil' });
+    const { problems } = await scene.pass(10 * minute);
+    assert.deepEqual(
+      problems.map(({ code, policy }) => [code, policy]),
+      [['TagMutated', 'shop/web']],
+    );
+    const [a, b] = [digestOf('a'), digestOf('evil')];
+    assert.ok(
+      problems[0]?.message.startsWith(`Cannot trust tag "1.0.0" of "ghcr.io/acme/web": it was ${a} and is ${b} since `),
+    );
+    assert.deepEqual((await scene.pass(23 * hour)).codes, ['TagMutated']);
+    assert.deepEqual((await scene.pass(hour)).codes, []);
+  });
+
+  it('is passed over where the policy blocks it', async () => {
+    const scene = openScene(`${aged}, mutation: block`, { '1.0.0': 'a', '1.1.0': 'b', '1.2.0': 'c' });
+    await scene.pass();
+    scene.push({ '1.2.0': 'evil' });
+    await scene.pass(24 * hour);
+    assert.deepEqual((await scene.pass(24 * hour)).written, ['1.0.0 → 1.1.0']);
+    assert.deepEqual((await scene.pass(48 * hour)).written, []);
+  });
+
+  it('is no alarm where its digest is followed', async () => {
+    const scene = openScene('select: {digest: main}', { main: 'a' }, [`main@${digestOf('a')}`]);
+    await scene.pass();
+    scene.push({ main: 'b' });
+    const report = await scene.pass(10 * minute);
+    assert.deepEqual([report.updates.length, report.codes], [1, []]);
+  });
+
+  it('is not looked for by a command that makes one pass', async () => {
+    const { context, registry } = openScene(any, { '1.0.0': 'a' });
+    const { poller: _, ...once } = context;
+    await runPass(once, { signal });
+    assert.deepEqual(registry.asked, ['list ghcr.io/acme/web']);
+  });
+});
+
+describe('a job that makes passes', () => {
+  it('comes again when the first tag is old enough, and no later', async () => {
+    const { context, clock } = openScene('select: {semver: "*"}, minimumAge: 100s', { '1.0.0': 'a', '1.1.0': 'b' });
+    const { log } = recordingLog();
+    const interest = { learn: () => undefined };
+    const scans = { add: async () => undefined };
+    const options = { intervalMs: minute, clock, log, interest, scans };
+    const run = createPassJob([{ subject: 'it', address: 'it', branch: undefined, context }], options);
+    const again: (number | undefined)[] = [];
+    for (let times = 0; times < 3; times += 1) {
+      const { againMs = 0 } = await run({ subject: 'it', failures: 0, dueMs: 0 }, { signal });
+      again.push(againMs);
+      clock.time += againMs;
+    }
+    assert.deepEqual(again, [60_000, 40_000, 60_000]);
+  });
+});
