@@ -19,7 +19,7 @@ export interface NamedRepo {
  * The subjects of the Yaml repos that the hint concerns. An image concerns all whose policies have it, and has the registry
  * asked again.
  */
-export function findConcerned(
+export async function findConcerned(
   hint: Hint,
   {
     repos,
@@ -30,9 +30,9 @@ export function findConcerned(
     readonly poller: Pick<ImagePoller, 'expect'>;
     readonly interest: Pick<ImageInterest, 'concerned'>;
   },
-): readonly string[] {
+): Promise<readonly string[]> {
   if (hint.kind === 'push') return repos.filter((repo) => isPushTo(repo, hint)).map(({ subject }) => subject);
-  const meant = poller.expect((repository) => hint.images.some((image) => matchesHint(image, repository)));
+  const meant = await poller.expect((repository) => hint.images.some((image) => matchesHint(image, repository)));
   return [...new Set(meant.flatMap((repository) => interest.concerned(repository)))];
 }
 

@@ -79,6 +79,59 @@ export interface Ledger {
   close(): Promise<void>;
 }
 
+/** What looks at a registry gave, as text that only workers read. */
+export interface SharedAnswer {
+  /** Of two of one name the greater is the newer: digits and a dot, compared by code units; at most 64 of them. */
+  readonly order: string;
+  readonly state: string;
+  /** Which value: the same for the same; empty for none. */
+  readonly version: string;
+}
+
+export interface SharedQuestion {
+  /** At most 2,000 characters. */
+  readonly name: string;
+  /** Canonical name of the image repository that it is about. */
+  readonly repository: string;
+  /** Whether somebody wants the answer now, and all of it. */
+  readonly use: 'none' | 'some' | 'more';
+}
+
+/** What is known of a name but for the value. */
+export interface SharedState {
+  readonly answer: SharedAnswer | undefined;
+  /** Rises each time when something new is expected of the repository; 0: nothing is. */
+  readonly expectations: number;
+  /** How long ago somebody wanted the answer, and all of it; Infinity: nobody did. */
+  readonly usedAgeMs: number;
+  readonly moreAgeMs: number;
+}
+
+/**
+ * Registries' answers that all workers share, each for two days after somebody wanted it. Never rejects but with the
+ * signal's reason: undefined where it cannot be asked, and each worker goes on with what it knows.
+ */
+export interface AnswerStore {
+  /** One for each question; `nowMs`: in milliseconds since 1970, by the one clock that all workers go by. */
+  read(
+    questions: readonly SharedQuestion[],
+    options: CallOptions,
+  ): Promise<{ readonly nowMs: number; readonly states: readonly SharedState[] } | undefined>;
+  /** One for each name; undefined where there is none with a value. */
+  readValues(
+    names: readonly string[],
+    options: CallOptions,
+  ): Promise<readonly ((SharedAnswer & { readonly value: string }) | undefined)[] | undefined>;
+  /** Replaces what is known, unless that is newer and of another order than `over`. */
+  write(
+    name: string,
+    answer: SharedAnswer & { readonly value: string; readonly over?: string | undefined },
+    options: CallOptions,
+  ): Promise<void>;
+  /** Says that something new is expected of the repositories concerned; those of them that anybody wanted. */
+  expect(concerns: (repository: string) => boolean, options: CallOptions): Promise<readonly string[] | undefined>;
+}
+
 /** One request that wants to go out. */
 export interface PaceQuestion {
   /** `https://ghcr.io` */

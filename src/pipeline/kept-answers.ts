@@ -26,8 +26,37 @@ export interface Topic {
 /** As it is asked, with what was expected of the repository until then. */
 export interface AskedTopic extends Topic {
   readonly expectations: number;
-  /** The higher, the later it is asked. */
+  /** The higher, the later it is asked; higher than those of all looks that were known then, of whichever worker. */
   readonly turn: number;
+}
+
+/** What looks left behind but for the answer itself: what workers tell each other. Times in milliseconds since 1970. */
+export interface Learned {
+  readonly state: LookState;
+  /** When the last answer came that was none of a failure; before the first, when it was asked for. */
+  readonly sinceMs: number;
+  /** Of the look that gave it; 0: none did. */
+  readonly turn: number;
+  /** Of the last look, whatever came of it; 0: there was none. */
+  readonly lastTurn: number;
+  /** Whether that look asked for more: the registry may have told no more. */
+  readonly full: boolean;
+  /** The expectations that the last look knew of. */
+  readonly met: number;
+  /** What the last look failed with; counts where `state` has failures. */
+  readonly error: unknown;
+}
+
+/** What is known of a topic elsewhere. */
+export interface TakenOver<Value> {
+  /** Undefined where nothing newer is known there. */
+  readonly learned: (Learned & { readonly value: Value | undefined }) | undefined;
+  readonly expectations: number;
+  /** When it was last wanted, and more of it. */
+  readonly usedMs: number;
+  readonly moreWantedMs: number;
+  /** So far is the clock ahead of ours that workers go by together. */
+  readonly aheadMs: number;
 }
 
 export interface KeptAnswers<Value> {
@@ -39,8 +68,11 @@ export interface KeptAnswers<Value> {
   makeDo(topic: Topic, waiting: TallymanError): Answer<Value>;
   /** The topic that serves all who ask about that name. */
   widen(topic: Topic): AskedTopic;
-  /** Keeps what a look at the registry gave, unless one that began later has answered; what is known now. */
-  learn(asked: AskedTopic, found: Answer<Value>): Answer<Value>;
+  /** Keeps what a look at the registry gave, unless one that began later has answered; what is known now, and whether it is something else than what the look before it gave, a first one excepted. */
+  learn(asked: AskedTopic, found: Answer<Value>): { readonly answer: Answer<Value>; readonly isNews: boolean };
+  /** What looks at it left behind, here and at those it was taken over from. */
+  tell(topic: Topic): Learned & { readonly value: Value | undefined };
+  takeOver(topic: Topic, others: TakenOver<Value>): void;
   /** Those that somebody wants, with when the registry last answered, or where it never did when they were first asked for. */
   listWanted(): readonly WantedTopic[];
   /** Has the registry asked at the next look, also where one is under way that may have come too early; the repositories that this concerns. */
@@ -59,27 +91,15 @@ export type LookResult = LookOutcome | 'first';
 export interface KeepOptions<Value> extends LookIntervals {
   readonly clock: Pick<Clock, 'nowMs' | 'random'>;
   readonly isSame: (a: Value, b: Value) => boolean;
-  /** Called where a look gave something else than the one before it, a first look excepted. */
-  readonly onChange?: ((topic: Topic) => void) | undefined;
   /** Called after each look that counts. */
   readonly onLook?: ((topic: Topic, result: LookResult) => void) | undefined;
 }
 
-/** Times in milliseconds since 1970. */
-interface Kept<Value> {
+interface Kept<Value> extends Learned {
   readonly repository: ImageRepository;
-  /** How often something new was expected. */
-  readonly expectations: number;
-  readonly state: LookState;
-  /** The last answer that was none of a failure, and when it came; before the first, when it was asked for. */
   readonly value: Value | undefined;
-  readonly sinceMs: number;
-  /** Of the look that gave it. */
-  readonly turn: number;
-  /** Whether that look asked for more: the registry may have told no more. */
-  readonly full: boolean;
-  /** What the last look failed with; counts where `state` has failures. */
-  readonly error: unknown;
+  /** The higher, the later something new was expected. */
+  readonly expectations: number;
   readonly usedMs: number;
   /** When more was last wanted. */
   readonly moreWantedMs: number;
@@ -91,7 +111,9 @@ const nothing = {
   value: undefined,
   sinceMs: 0,
   turn: 0,
+  lastTurn: 0,
   full: false,
+  met: 0,
   error: undefined,
   usedMs: 0,
   moreWantedMs: Number.NEGATIVE_INFINITY,
@@ -105,10 +127,11 @@ const wantedMs = 3_600_000;
 
 /** Nothing is known at first. */
 export function createKeptAnswers<Value>(options: KeepOptions<Value>): KeptAnswers<Value> {
-  const { clock, isSame, onChange, onLook, ...intervals } = options;
+  const { clock, isSame, onLook, ...intervals } = options;
   /** The longest unused first. */
   const kept = new Map<string, Kept<Value>>();
   let turns = 0;
+  let aheadMs = 0;
   const find = ({ name, repository }: Topic): Kept<Value> =>
     kept.get(name) ?? { ...nothing, repository, sinceMs: clock.nowMs() };
   const isWanted = ({ usedMs }: Kept<Value>): boolean =>
@@ -123,12 +146,13 @@ export function createKeptAnswers<Value>(options: KeepOptions<Value>): KeptAnswe
       const isFailing = known.state.failures > 0;
       const lacksMore = topic.more && !known.full && !isFailing;
       const isBefore = known.sinceMs < (topic.notBeforeMs ?? 0) && !isFailing;
-      const isDue = isLookDue(known.state, { ...intervals, nowMs }) && Math.abs(nowMs - known.state.dueMs) >= spareMs;
+      const state = stateOf(known);
+      const isDue = isLookDue(state, { ...intervals, nowMs }) && Math.abs(nowMs - state.dueMs) >= spareMs;
       return lacksMore || isBefore || isDue ? undefined : toAnswer(known);
     },
     findDueMs(topic) {
       const known = find(topic);
-      return known.state === neverLooked || !isWanted(known) ? undefined : known.state.dueMs;
+      return known.lastTurn === 0 || !isWanted(known) ? undefined : stateOf(known).dueMs;
     },
     makeDo(topic, waiting) {
       const known = find(topic);
@@ -142,38 +166,42 @@ export function createKeptAnswers<Value>(options: KeepOptions<Value>): KeptAnswe
         : toAnswer({ ...known, state: { ...known.state, failures: 1 }, error: waiting });
     },
     widen(topic) {
-      const { moreWantedMs, expectations } = find(topic);
-      turns += 1;
+      const { moreWantedMs, expectations, lastTurn } = find(topic);
+      // By the clock too: workers know nothing of each other's looks under way.
+      turns = Math.max(turns, lastTurn, 1000 * (clock.nowMs() + aheadMs)) + 1;
       return { ...topic, more: topic.more || clock.nowMs() - moreWantedMs < forgetMs, expectations, turn: turns };
     },
     learn(asked, found) {
       const known = find(asked);
-      if (known.turn > asked.turn) return toAnswer(known);
+      if (known.turn > asked.turn) return { answer: toAnswer(known), isNews: false };
       const nowMs = clock.nowMs();
       const outcome = judge(known, found, isSame);
       const state = planNextLook(known.state, outcome, { ...intervals, nowMs, random: clock.random() });
-      const next =
-        'error' in found
-          ? { ...known, state, error: found.error }
-          : {
-              ...known,
-              state,
-              error: undefined,
-              value: found.value,
-              sinceMs: nowMs,
-              turn: asked.turn,
-              full: asked.more,
-            };
-      kept.set(asked.name, known.expectations > asked.expectations ? makeDue(next) : next);
+      const last = { ...known, state, lastTurn: Math.max(known.lastTurn, asked.turn), met: asked.expectations };
+      const answered = { error: undefined, sinceMs: nowMs, turn: asked.turn, full: asked.more };
+      const next = 'error' in found ? { ...last, error: found.error } : { ...last, ...answered, value: found.value };
+      kept.set(asked.name, next);
       onLook?.(asked, outcome === 'changed' && known.value === undefined ? 'first' : outcome);
-      if (outcome === 'changed' && known.state !== neverLooked) onChange?.(asked);
-      return toAnswer(next);
+      return { answer: toAnswer(next), isNews: outcome === 'changed' && known.lastTurn !== 0 };
+    },
+    tell: find,
+    takeOver(topic, { learned, ...others }) {
+      const known = find(topic);
+      aheadMs = others.aheadMs;
+      kept.delete(topic.name);
+      kept.set(topic.name, {
+        ...known,
+        ...(learned !== undefined && isNewer(learned, known) && learned),
+        expectations: Math.max(known.expectations, others.expectations),
+        usedMs: Math.max(known.usedMs, others.usedMs),
+        moreWantedMs: Math.max(known.moreWantedMs, others.moreWantedMs),
+      });
+      dropUnused(kept, clock.nowMs());
     },
     listWanted: () => [...kept].flatMap(([name, known]) => (isWanted(known) ? [{ name, sinceMs: known.sinceMs }] : [])),
     expect(concerns) {
       const concerned = [...kept].filter(([, { repository }]) => concerns(repository));
-      for (const [name, known] of concerned)
-        kept.set(name, makeDue({ ...known, expectations: known.expectations + 1 }));
+      for (const [name, known] of concerned) kept.set(name, { ...known, expectations: known.expectations + 1 });
       return concerned.map(([, { repository }]) => repository);
     },
   };
@@ -188,8 +216,14 @@ function judge<Value>(
   return found.error instanceof TallymanError && found.error.disposition === 'stalled' ? 'refused' : 'failed';
 }
 
-function makeDue<Value>(known: Kept<Value>): Kept<Value> {
-  return { ...known, state: { ...known.state, dueMs: 0 } };
+/** Due at once where something new was expected since. */
+function stateOf({ state, met, expectations }: Kept<unknown>): LookState {
+  return expectations > met ? { ...state, dueMs: 0 } : state;
+}
+
+/** Whether its answer is of a later look, or of the same one and a look after it failed. */
+export function isNewer(a: Learned, b: Learned): boolean {
+  return a.turn === b.turn ? a.lastTurn > b.lastTurn : a.turn > b.turn;
 }
 
 function toAnswer<Value>({ state, value, sinceMs, error }: Kept<Value>): Answer<Value> {

@@ -5,6 +5,7 @@ import { type AskedTopic, createKeptAnswers, type KeptAnswers, type LookResult, 
 import type { LookIntervals } from './plan-next-look.ts';
 import type { Clock } from './ports.ts';
 import { createQueueByHost } from './queue-by-host.ts';
+import type { AnswerShare } from './share-answers.ts';
 
 /** Questions of one kind. */
 export interface Looks<Question, Value> {
@@ -25,6 +26,8 @@ export interface LookKind<Question, Value> {
   /** `more` also where others want more. */
   readonly ask: (question: Question, options: { more: boolean; signal: AbortSignal }) => Promise<Value>;
   readonly isSame: (a: Value, b: Value) => boolean;
+  /** How answers are shared with other workers; absent: not at all. */
+  readonly share?: ((kept: KeptAnswers<Value>) => AnswerShare) | undefined;
 }
 
 export interface LookOptions extends LookIntervals {
@@ -45,10 +48,11 @@ export interface LookOptions extends LookIntervals {
 
 /** Nothing is known at first; with intervals of 0 every look asks. */
 export function createLooks<Question, Value>(
-  { topicOf, ask, isSame }: LookKind<Question, Value>,
+  { topicOf, ask, isSame, share }: LookKind<Question, Value>,
   { clock, concurrency, patienceMs, refreshed = false, onChange, onLook, signal, ...intervals }: LookOptions,
 ): Looks<Question, Value> {
-  const kept = createKeptAnswers<Value>({ ...intervals, clock, isSame, onChange, onLook });
+  const kept = createKeptAnswers<Value>({ ...intervals, clock, isSame, onLook });
+  const others = share?.(kept);
   const spareMs = refreshed ? 2 * intervals.intervalMs : 0;
   const queue = createQueueByHost(concurrency);
   /** By name; undefined comes where patience is over. */
@@ -65,8 +69,16 @@ export function createLooks<Question, Value>(
     }
   }
 
+  async function lookNow(question: Question, asked: AskedTopic): Promise<Answer<Value>> {
+    const { answer, isNews } = kept.learn(asked, await find(question, asked));
+    // Before the change is told: who acts on it may be another worker.
+    await others?.tell(asked);
+    if (isNews) onChange?.(asked);
+    return answer;
+  }
+
   function begin(name: string, question: Question, asked: AskedTopic): Promise<Answer<Value> | undefined> {
-    const look = queue(asked.repository.host, async () => kept.learn(asked, await find(question, asked)));
+    const look = queue(asked.repository.host, () => lookNow(question, asked));
     const call = patienceMs === undefined ? look : waitFor(look, patienceMs, clock);
     calls.set(name, call);
     if (onChange !== undefined) tellLate(call, look, () => onChange(asked));
@@ -87,12 +99,14 @@ export function createLooks<Question, Value>(
     expect: kept.expect,
     async look(question) {
       const topic = topicOf(question);
+      if (others !== undefined) await others.meet(topic, { wanted: true });
       const known = kept.recall(topic, { spareMs });
       if (known !== undefined) return known;
       return (await join(question, topic)) ?? kept.makeDo(topic, describeWait(topic, patienceMs));
     },
     async refresh(question) {
       const topic = topicOf(question);
+      if (others !== undefined) await others.meet(topic, { wanted: false });
       const dueMs = kept.findDueMs(topic);
       if (dueMs === undefined || dueMs > clock.nowMs()) return dueMs;
       await join(question, topic);

@@ -1,5 +1,8 @@
 /** Listings in as few bytes as they need: 5,000 repositories of 1,000 tags are kept at a time. */
+import { z } from 'zod';
+import { isTag } from '../image/reference.ts';
 import type { TagListing } from './ports.ts';
+import { readError, readJson, tellError, toldError } from './write-learned.ts';
 
 /** As arrays and maps of strings the same takes five to ten times as much. */
 export interface PackedListing {
@@ -37,4 +40,33 @@ export function isSameListing(a: PackedListing, b: PackedListing): boolean {
   if (a.names !== b.names) return false;
   const { times } = b;
   return a.times === undefined || times === undefined || a.times.every((time, index) => Object.is(time, times[index]));
+}
+
+const written = z.object({
+  names: z.string(),
+  times: z.array(z.number().nullable()).optional(),
+  fault: toldError.optional(),
+});
+
+/** What was packed, as text. */
+export function writeListing({ names, times, pushTimesFault }: PackedListing): string {
+  return JSON.stringify({
+    names,
+    times: times && Array.from(times, (time) => (Number.isNaN(time) ? null : time)),
+    fault: pushTimesFault === undefined ? undefined : tellError(pushTimesFault),
+  } satisfies z.input<typeof written>);
+}
+
+/** What was written; undefined where it was not written so. */
+export function readListing(text: string): PackedListing | undefined {
+  const { names, times, fault } = readJson(written, text) ?? {};
+  if (names === undefined) return undefined;
+  const tags = names === '' ? [] : names.split('\n');
+  const isInOrder = tags.every((tag, index) => isTag(tag) && (index === 0 || (tags[index - 1] ?? '') < tag));
+  if (!isInOrder || (times !== undefined && times.length !== tags.length)) return undefined;
+  return {
+    names,
+    times: times && Float64Array.from(times, (time) => time ?? Number.NaN),
+    ...(fault !== undefined && { pushTimesFault: readError(fault) }),
+  };
 }

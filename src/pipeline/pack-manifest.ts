@@ -1,5 +1,8 @@
 /** Manifests in as few bytes as they need: those of many tags are kept, and publishers annotate at length. */
+import { z } from 'zod';
+import { isDigest } from '../image/reference.ts';
 import type { ManifestInfo } from './ports.ts';
+import { readJson } from './write-learned.ts';
 
 /** What commits tell: where the image comes from. */
 const kept = ['org.opencontainers.image.source', 'org.opencontainers.image.revision'];
@@ -13,3 +16,20 @@ export function packManifest({ digest, annotations, platforms }: ManifestInfo): 
   });
   return { digest, annotations: Object.fromEntries(source), platforms };
 }
+
+/** What was packed, as text. */
+export function writeManifest({ digest, annotations, platforms }: ManifestInfo): string {
+  return JSON.stringify({ digest, annotations, platforms } satisfies z.input<typeof written>);
+}
+
+/** What was written; undefined where it was not written so. */
+export function readManifest(text: string): ManifestInfo | undefined {
+  const found = readJson(written, text);
+  return found && packManifest({ platforms: undefined, ...found });
+}
+
+const written = z.object({
+  digest: z.string().refine(isDigest),
+  annotations: z.record(z.string(), z.string()),
+  platforms: z.array(z.string()).readonly().optional(),
+});

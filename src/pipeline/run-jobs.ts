@@ -63,7 +63,7 @@ export function createWorker(repos: readonly WatchedRepo[], options: WorkerOptio
 
   return {
     async takeHint(hint, { signal }) {
-      const concerned = findConcerned(hint, { repos, poller, interest });
+      const concerned = await findConcerned(hint, { repos, poller, interest });
       await queues.passes.add(concerned.map(request), { signal });
       return concerned.length;
     },

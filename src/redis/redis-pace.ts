@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { HostPace, PaceAnswer, PaceQuestion } from '../pipeline/job-ports.ts';
 import type { Log } from '../pipeline/ports.ts';
+import { createAskOrLeave } from './ask-or-leave.ts';
 import type { RedisLink } from './open-redis.ts';
 
 /** Requests that may go out at once after a quiet time, as milliseconds of the rate: as in one worker. */
@@ -10,8 +11,6 @@ const burstMs = 1000;
 const longestPauseMs = 60 * 60_000;
 /** So long a host without a rate and a pause is taken to have none. */
 const calmMs = 1000;
-/** After a failure Redis is left alone so long: no request shall wait for it each time. */
-const leaveMs = 5000;
 const maxCalm = 2000;
 
 /** KEYS: pause, slot, pulls; ARGV: milliseconds between two requests, or 0, and the burst. */
@@ -42,25 +41,11 @@ export function createRedisPace(
 ): HostPace {
   /** By the keys of what was asked, when it was found to be calm. */
   const calm = new Map<string, number>();
-  let leftUntilMs = 0;
-  let isAlone = false;
-
-  async function tryOut<Value>(signal: AbortSignal | undefined, command: Parameters<typeof link.ask<Value>>[1]) {
-    if (now() < leftUntilMs) return undefined;
-    try {
-      const answer = await link.ask({ code: 'QueueUnavailable', task: 'share the limits of hosts', signal }, command);
-      isAlone = false;
-      return answer;
-    } catch {
-      signal?.throwIfAborted();
-      leftUntilMs = now() + leaveMs;
-      calm.clear();
-      if (!isAlone)
-        log.warn({}, 'limits of registry hosts are kept by each worker for itself until Redis is reachable');
-      isAlone = true;
-      return undefined;
-    }
-  }
+  const tryOut = createAskOrLeave(link, {
+    task: 'share the limits of hosts',
+    alone: 'limits of registry hosts are kept by each worker for itself until Redis is reachable',
+    log,
+  });
 
   return {
     async enter(question, { signal }) {
@@ -68,8 +53,11 @@ export function createRedisPace(
       const name = keys.join(' ');
       const gapMs = question.requestsPerSecond === undefined ? 0 : 1000 / question.requestsPerSecond;
       if (gapMs === 0 && now() < (calm.get(name) ?? 0) + calmMs) return { pausedMs: 0, waitMs: 0, pulls: undefined };
-      const answer = await tryOut(signal, (client) => client.eval(enterScript, 3, ...keys, gapMs, burstMs));
-      if (answer === undefined) return undefined;
+      const answer = await tryOut((client) => client.eval(enterScript, 3, ...keys, gapMs, burstMs), signal);
+      if (answer === undefined) {
+        calm.clear();
+        return undefined;
+      }
       const read = readAnswer(answer as (string | number)[]);
       if (calm.size >= maxCalm) calm.clear();
       if (read.pausedMs === 0) calm.set(name, now());
@@ -78,11 +66,11 @@ export function createRedisPace(
     async pause(origin, pausedMs) {
       const [key] = toKeys(link, { origin, account: '' });
       const ms = Math.ceil(Math.min(pausedMs, longestPauseMs));
-      if (ms > 0) await tryOut(undefined, (client) => client.eval(pauseScript, 1, key, ms));
+      if (ms > 0) await tryOut((client) => client.eval(pauseScript, 1, key, ms), undefined);
     },
     async notePulls(question, pulls) {
       const [, , key] = toKeys(link, question);
-      await tryOut(undefined, (client) => client.set(key, JSON.stringify(pulls), 'PX', Math.max(1, pulls.windowMs)));
+      await tryOut((client) => client.set(key, JSON.stringify(pulls), 'PX', Math.max(1, pulls.windowMs)), undefined);
     },
   };
 }

@@ -38,11 +38,11 @@ describe('findConcerned of a push', () => {
     ['https://git.example/acme/unknown', 'main', 'main', []],
   ];
   for (const [url, branch, defaultBranch, wanted] of rows)
-    it(`to ${branch} of ${url} wakes ${wanted.length}`, () => {
+    it(`to ${branch} of ${url} wakes ${wanted.length}`, async () => {
       const { repos, ...others } = open();
       const hint = { kind: 'push', repoUrls: ['https://elsewhere.example/x', url], branch, defaultBranch } as const;
       assert.deepEqual(
-        findConcerned(hint, { repos, ...others }),
+        await findConcerned(hint, { repos, ...others }),
         wanted.map((index) => repos[index]?.subject),
       );
     });
@@ -58,13 +58,13 @@ describe('findConcerned of images', () => {
     for (const [index, { subject }] of repos.entries()) interest.learn(subject, index === 1 ? [web] : []);
     const find = (host: string | undefined, path: string) =>
       findConcerned(hintOf(host, path), { repos, poller, interest });
-    assert.deepEqual(find('ghcr.io', 'acme/web'), [], 'nobody asked for it yet');
+    assert.deepEqual(await find('ghcr.io', 'acme/web'), [], 'nobody asked for it yet');
     await poller.tags.look(question);
-    assert.deepEqual(find('ghcr.io', 'acme/other'), []);
+    assert.deepEqual(await find('ghcr.io', 'acme/other'), []);
     await poller.tags.look(question);
     assert.equal(registry.asked.length, 1);
     for (const host of ['ghcr.io', undefined]) {
-      assert.deepEqual(find(host, 'acme/web'), ['https://git.example/acme/deploy.git next']);
+      assert.deepEqual(await find(host, 'acme/web'), ['https://git.example/acme/deploy.git next']);
       await poller.tags.look(question);
       await poller.tags.look(question);
     }
@@ -75,7 +75,7 @@ describe('findConcerned of images', () => {
     const { repos, poller, interest } = open();
     await poller.tags.look({ repository: web, pushTimes: false });
     interest.learn(repos[0]?.subject ?? '', []);
-    const found = findConcerned(hintOf('ghcr.io', 'acme/web'), { repos, poller, interest });
+    const found = await findConcerned(hintOf('ghcr.io', 'acme/web'), { repos, poller, interest });
     assert.deepEqual(
       found,
       repos.slice(1).map(({ subject }) => subject),

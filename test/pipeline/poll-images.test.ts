@@ -217,16 +217,10 @@ describe('createImagePoller where something new is expected', () => {
       for (const tag of ['1.0.0', 'main']) await poller.manifests.look(manifestOf(tag));
     };
     await askAll();
-    assert.deepEqual(
-      poller.expect(({ path }) => path === 'acme/other'),
-      [],
-    );
+    assert.deepEqual(await poller.expect(({ path }) => path === 'acme/other'), []);
     await askAll();
     assert.equal(asked.length, 3);
-    assert.deepEqual(
-      poller.expect(({ path }) => path === 'acme/web'),
-      [web],
-    );
+    assert.deepEqual(await poller.expect(({ path }) => path === 'acme/web'), [web]);
     await askAll();
     assert.equal(asked.length, 6);
   });

@@ -69,12 +69,14 @@ describe('createWorker', () => {
   });
 
   it('makes a pass for a push that a webhook tells, and none for another repo', async () => {
-    const { worker, stop, passes, end } = open();
+    const { clock, worker, stop, passes, end } = open();
     await until(() => passes() === 1);
     const push = (url: string) =>
       worker.takeHint({ kind: 'push', repoUrls: [url], branch: 'main', defaultBranch: 'main' }, { signal: end.signal });
     assert.equal(await push('https://git.example/other.git'), 0);
     assert.equal(await push('https://git.example/deploy.git'), 1);
+    for (let turns = 0; turns < 50; turns += 1) await new Promise(setImmediate);
+    clock.pass(200);
     await until(() => passes() === 2);
     await stop();
   });
