@@ -22,7 +22,7 @@ import { createYamlRepo } from './git/yaml-repo.ts';
 import { createLmdbLedger } from './ledger/lmdb-ledger.ts';
 import { checkRepo } from './pipeline/check-repo.ts';
 import { createHoldMemory } from './pipeline/find-holds.ts';
-import type { HostPace, Ledger } from './pipeline/job-ports.ts';
+import type { AnswerStore, HostPace, Ledger } from './pipeline/job-ports.ts';
 import { createRegistryMeter, type RegistryMeter } from './pipeline/measure-registries.ts';
 import { type Metrics, noMetrics } from './pipeline/metrics-ports.ts';
 import { createImagePoller, type ImagePoller, type PollOptions } from './pipeline/poll-images.ts';
@@ -56,7 +56,7 @@ export const openSession: OpenSession = async (config, log) => {
   const opened = config.repos.map((repo) => openRepo(repo, { config, registry, ledger, sign, log }));
   return {
     repos: opened.map(({ session }) => session),
-    openPoller: (options) => openPoller(config, registry, { ...options, signal: looks.signal }),
+    openPoller: (options) => openPoller(config, registry, { ...options, store: shared?.answers, signal: looks.signal }),
     queues: shared?.queues ?? openQueues(),
     clock: systemClock,
     async openMetrics() {
@@ -98,12 +98,14 @@ export function readVersion(): string {
 
 /** What several workers share through Redis. Its packages are loaded only here. */
 async function openShared(config: RedisConfig, log: Log): Promise<Shared> {
-  const [{ openRedis }, { createRedisQueue }, { createRedisPace }, { createRedisLedger }] = await Promise.all([
-    import('./redis/open-redis.ts'),
-    import('./redis/redis-queue.ts'),
-    import('./redis/redis-pace.ts'),
-    import('./redis/redis-ledger.ts'),
-  ]);
+  const [{ openRedis }, { createRedisQueue }, { createRedisPace }, { createRedisLedger }, { createRedisAnswers }] =
+    await Promise.all([
+      import('./redis/open-redis.ts'),
+      import('./redis/redis-queue.ts'),
+      import('./redis/redis-pace.ts'),
+      import('./redis/redis-ledger.ts'),
+      import('./redis/redis-answers.ts'),
+    ]);
   const readPem = createCertificateReader();
   const link = openRedis({ ...readRedisAccess(config, { env: process.env, readPem }), log });
   const passes = createRedisQueue(link, { name: 'pass' });
@@ -112,6 +114,7 @@ async function openShared(config: RedisConfig, log: Log): Promise<Shared> {
     queues: { passes, scans },
     pace: createRedisPace(link, { log }),
     ledger: createRedisLedger(link),
+    answers: createRedisAnswers(link, { log }),
     async close() {
       await Promise.all([passes.close(), scans.close()]);
       await link.close();
@@ -123,6 +126,7 @@ interface Shared {
   readonly queues: Queues;
   readonly pace: HostPace;
   readonly ledger: Ledger;
+  readonly answers: AnswerStore;
   close(): Promise<void>;
 }
 
@@ -197,7 +201,11 @@ function toHostSettings(settings: RegistryConfig, readPem: ReadPem): HostSetting
   };
 }
 
-function openPoller(config: Config, registry: Registry, options: Pick<PollOptions, 'onLook' | 'signal'>): ImagePoller {
+function openPoller(
+  config: Config,
+  registry: Registry,
+  options: Pick<PollOptions, 'onLook' | 'store' | 'signal'>,
+): ImagePoller {
   const intervalMs = config.intervalSeconds * 1000;
   const maxIntervalMs = Math.max(intervalMs, config.maxIntervalSeconds * 1000);
   return createImagePoller(registry, {
