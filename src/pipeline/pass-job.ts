@@ -39,6 +39,8 @@ interface Tellers {
 /** A pass that fails is told and made again, later each time. A subject that is none of these repos is let go. */
 export function createPassJob(repos: readonly WatchedRepo[], options: PassJobOptions): RunJob {
   const { intervalMs, clock, log } = options;
+  /** When the first of the passes failed that have failed since; by subject. */
+  const failing = new Map<string, number>();
   const watched = new Map(
     repos.map((repo) => {
       const tellers: Tellers = { found: createProblemTeller(log), failed: createProblemTeller(log) };
@@ -53,6 +55,7 @@ export function createPassJob(repos: readonly WatchedRepo[], options: PassJobOpt
     options.observer?.begin(subject);
     try {
       report = await makePass(repo, { ...options, signal, tellers });
+      failing.delete(subject);
       // What fails here is the queue: what the pass did is done.
       await options.scans.add(report.questions.map(requestScan), { signal });
       // What waits for its age is written when it has it.
@@ -64,8 +67,11 @@ export function createPassJob(repos: readonly WatchedRepo[], options: PassJobOpt
       if (signal.aborted) return { againMs: 0, failures };
       failure = toProblem(error);
       tellers.failed.tell([failure]);
-      const backoffMs = intervalMs * 2 ** Math.min(failures + 1, 10);
-      return { againMs: vary(Math.min(backoffMs, Math.max(intervalMs, maxBackoffMs))), failures: failures + 1 };
+      // As long again as it has been failing: passes that webhooks ask for meanwhile do not put the next one off.
+      const sinceMs = failing.get(subject) ?? clock.nowMs();
+      failing.set(subject, sinceMs);
+      const backoffMs = Math.min(clock.nowMs() - sinceMs, maxBackoffMs);
+      return { againMs: vary(Math.max(intervalMs, backoffMs)), failures: failures + 1 };
     } finally {
       options.observer?.end(subject, { report, failure });
     }

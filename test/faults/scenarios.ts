@@ -24,7 +24,7 @@ export const scenarios: readonly Scenario[] = [
   { name: 'Redis flushed', scene: shared, run: flushRedis },
   { name: 'registry: storms of 429, 500 and silence', scene: alone, run: stormRegistry },
   { name: 'Git server: down, slow and refusing', scene: alone, run: troubleGit },
-  { name: 'disk full', scene: { ...alone, shell: 'ulimit -f 16' }, run: justPublish },
+  { name: 'disk full', scene: alone, run: fillDisk },
   {
     name: 'clock jumps',
     scene: { ...alone, nodeArgs: ['--import', './test/faults/jumping-clock.mjs'] },
@@ -145,6 +145,19 @@ async function troubleGit(scene: Scene, count: number) {
     }
   });
   return { troubled };
+}
+
+async function fillDisk(scene: Scene, count: number) {
+  let times = 0;
+  await whileUnderWay(scene.publish(count, pauseMs), async () => {
+    await wait(1000);
+    for (const worker of scene.workers) worker.fillDisk(true);
+    times += 1;
+    await wait(4000);
+    for (const worker of scene.workers) worker.fillDisk(false);
+    await wait(2000);
+  });
+  return { times };
 }
 
 /** Does the harm again and again until the work is done. */

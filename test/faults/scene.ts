@@ -17,8 +17,6 @@ export interface SceneOptions {
   /** For each worker process. */
   readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** What the shell does before it becomes the worker: `ulimit -f 64` */
-  readonly shell?: string;
 }
 
 /** Answers in place of the registry, or leaves the client waiting, and then says true. */
@@ -175,7 +173,7 @@ export async function openScene({ appCount, workers: count, redis: isShared, ...
     async close() {
       for (const worker of workers) await worker.kill();
       await Promise.all([git.close(), registry.close(), redis?.close()]);
-      rmSync(folder, { recursive: true, force: true });
+      if (process.env.FAULT_KEEP === undefined) rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -1,6 +1,6 @@
 /** The daemon as a process that may be killed at any instant and comes again with what it had on disk. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { endProcess } from '../services/server-process.ts';
 
@@ -9,7 +9,6 @@ export interface WorkerProcessOptions {
   readonly logFile: string;
   readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  readonly shell?: string;
 }
 
 export interface WorkerProcess {
@@ -19,6 +18,8 @@ export interface WorkerProcess {
   start(): void;
   /** Stops the process from running without ending it, or lets it go on. */
   freeze(isFrozen: boolean): void;
+  /** Lets no file of its own grow any more, as on a full disk, or lets them again. */
+  fillDisk(isFull: boolean): void;
   /** Kilobytes of memory that it has now. */
   rssKb(): number;
   /** The last that it said. */
@@ -27,8 +28,9 @@ export interface WorkerProcess {
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-export function startWorker({ config, logFile, nodeArgs = [], env = {}, shell }: WorkerProcessOptions): WorkerProcess {
+export function startWorker({ config, logFile, nodeArgs = [], env = {} }: WorkerProcessOptions): WorkerProcess {
   let child: ChildProcess | undefined;
+  writeFileSync(logFile, '');
   const worker: WorkerProcess = {
     logFile,
     async kill() {
@@ -36,21 +38,20 @@ export function startWorker({ config, logFile, nodeArgs = [], env = {}, shell }:
       child = undefined;
     },
     start() {
-      const log = openSync(logFile, 'a');
-      const args = [...nodeArgs, 'dist/main.js', 'run', '--config', config];
       const { PATH = '', TMPDIR = '/tmp' } = process.env;
-      const options = {
+      child = spawn(process.execPath, [...nodeArgs, 'dist/main.js', 'run', '--config', config], {
         cwd: root,
         env: { PATH, TMPDIR, HOME: '/nonexistent', ...env },
-        stdio: ['ignore', log, log] as ['ignore', number, number],
-      };
-      child =
-        shell === undefined
-          ? spawn(process.execPath, args, options)
-          : spawn('/bin/sh', ['-c', `${shell}; exec "$@"`, 'sh', process.execPath, ...args], options);
-      closeSync(log);
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      const log = createWriteStream(logFile, { flags: 'a' });
+      child.stdout?.pipe(log, { end: false });
+      child.stderr?.pipe(log);
     },
     freeze: (isFrozen) => void child?.kill(isFrozen ? 'SIGSTOP' : 'SIGCONT'),
+    fillDisk(isFull) {
+      execFileSync('prlimit', ['--pid', `${child?.pid}`, `--fsize=${isFull ? 0 : 'unlimited'}:unlimited`]);
+    },
     rssKb() {
       const status = readFileSync(`/proc/${child?.pid}/status`, 'utf8');
       return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);

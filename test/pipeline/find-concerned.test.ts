@@ -17,7 +17,10 @@ function open() {
   const registry = fakeRegistry();
   const settings = { intervalMs: 3_600_000, maxIntervalMs: 3_600_000, concurrency: 4, signal };
   const poller = createImagePoller(registry, { ...settings, clock: testClock() });
-  const interest = createImageInterest(repos.map(({ subject }) => subject));
+  const interest = createImageInterest(
+    repos.map(({ subject }) => subject),
+    { clock: testClock(), maxAgeMs: 1000 },
+  );
   return { repos, poller, registry, interest };
 }
 

@@ -20,19 +20,20 @@ function describeResult({ report, failure }: PassResult): string {
 function open(fetch?: () => Promise<never>, add?: () => Promise<never>) {
   const repo = fakeYamlRepo(repoFiles('select: {semver: "*"}'));
   const context = passOver(fetch === undefined ? repo : { ...repo, fetch }, fakeRegistry());
+  const clock = testClock();
   const added: JobRequest[] = [];
   const learned: string[] = [];
   const { log, lines } = recordingLog();
   const over: string[] = [];
   const job = createPassJob([{ subject: 'deploy', address: 'deploy', branch: undefined, context }], {
     intervalMs: 1000,
-    clock: testClock(),
+    clock,
     log,
     interest: { learn: (subject, images) => void learned.push(...images.map(({ path }) => `${subject} ${path}`)) },
     scans: { add: add ?? (async (jobs) => void added.push(...jobs)) },
     observer: { begin: () => {}, end: (subject, result) => over.push(`${subject} ${describeResult(result)}`) },
   });
-  return { job, added, learned, lines, over };
+  return { job, clock, added, learned, lines, over };
 }
 
 describe('createPassJob', () => {
@@ -45,17 +46,27 @@ describe('createPassJob', () => {
   });
 
   it('waits longer after each failure, tells it once, and goes on', async () => {
-    const { job, lines, over } = open(() => Promise.reject(new TallymanError('RepoUnavailable', 'Cannot reach it')));
+    const unavailable = () => Promise.reject(new TallymanError('RepoUnavailable', 'Cannot reach it'));
+    const { job, clock, lines, over } = open(unavailable);
     const waits = [];
-    for (let failures = 0; failures < 12; failures += 1)
-      waits.push(await job({ subject: 'deploy', failures, dueMs }, { signal }));
-    assert.deepEqual(
-      waits.map(({ againMs }) => againMs),
-      [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900].map((seconds) => seconds * 1000),
-    );
-    assert.deepEqual(waits.at(-1)?.failures, 12);
+    for (let failures = 0; failures < 13; failures += 1) {
+      const { againMs = 0 } = await job({ subject: 'deploy', failures, dueMs }, { signal });
+      waits.push(againMs / 1000);
+      clock.time += againMs;
+    }
+    assert.deepEqual(waits, [1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
     assert.deepEqual(lines, ['warn Cannot reach it']);
     assert.equal(over[0], 'deploy RepoUnavailable');
+  });
+
+  it('comes again as soon where webhooks made it fail a hundred times in a second', async () => {
+    const { job, clock } = open(() => Promise.reject(new TallymanError('RepoUnavailable', 'Cannot reach it')));
+    let outcome = { failures: 0, againMs: 0 as number | undefined };
+    for (let run = 0; run < 100; run += 1) {
+      outcome = await job({ subject: 'deploy', failures: outcome.failures, dueMs }, { signal });
+      clock.time += 10;
+    }
+    assert.deepEqual(outcome, { againMs: 1000, failures: 100 });
   });
 
   it('leaves a pass that was stopped to who is there, and counts it as no failure', async () => {

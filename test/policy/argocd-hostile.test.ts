@@ -44,7 +44,7 @@ describe('hostile input', () => {
       );
       if (name !== 'no metadata') assert.ok(problems.length > 0);
       assert.ok(problems.every(({ code, message }) => code !== 'Internal' && message.length < 1000));
-      assert.ok(performance.now() - start < 2000);
+      assert.ok(performance.now() - start < 30_000);
     });
   }
 
