@@ -1,6 +1,6 @@
 /** Who may change a kept clone: several processes can share a state folder, one at a time writes. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, mkdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -61,14 +61,23 @@ async function take({ lock, note, signal, times }: Taking): Promise<void> {
   }
 }
 
-/** Writes a new file; false where there is one. */
+/** Makes the file with all its text, or not at all: an empty one would hold everybody up until it is stale. False where there is one. */
 async function tryWrite(file: string, text: string): Promise<boolean> {
+  const aside = `${file}-${randomUUID()}`;
   try {
-    await writeFile(file, text, { flag: 'wx' });
+    await writeFile(aside, text, { flag: 'wx' });
+    await link(aside, file).catch((error: unknown) => {
+      // A file system without hard links.
+      if (['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(findCode(error) ?? ''))
+        return writeFile(file, text, { flag: 'wx' });
+      throw error;
+    });
     return true;
   } catch (error) {
     if (findCode(error) === 'EEXIST') return false;
     throw error;
+  } finally {
+    await rm(aside, { force: true });
   }
 }
 

@@ -41,7 +41,7 @@ export interface Worker {
 export function createWorker(repos: readonly WatchedRepo[], options: WorkerOptions): Worker {
   const { queues, poller, clock, log, batchMs, drainMs } = options;
   const subjects = repos.map(({ subject }) => subject);
-  const interest = createImageInterest(subjects);
+  const interest = createImageInterest(subjects, { clock, maxAgeMs: 3 * options.intervalMs });
   const passJob = createPassJob(repos, { ...options, interest, scans: queues.scans });
   const scanJob = createScanJob({ tags: poller.tags, clock });
   const request = (subject: string) => ({ subject, delayMs: batchMs, urgent: true });
