@@ -30,7 +30,7 @@ export interface CommitMarks {
   /** Earlier updates whose versions this commit left standing: `Tallyman-Kept: shop/web ghcr.io/acme/web 1.4.2 -> 1.5.0` */
   readonly kept: readonly UpdateMark[];
   readonly holds: readonly HoldMark[];
-  /** Policies whose holds end: `Tallyman-Resume: shop/web` */
+  /** Policies whose holds end, or where there is none, whose versions are free: `Tallyman-Resume: shop/web` */
   readonly resumes: readonly string[];
   /** Ids of plans: several where commits were squashed. */
   readonly plans: readonly string[];

@@ -36,28 +36,34 @@ export interface PolicyRecord {
 /**
  * What the commits, newest first, say of the policy. Our newest commit for it is as far as one has to look: it carries what
  * was held before, and what older ones wrote where it wrote nothing. A hold that a person asked for needs no further look
- * either; after `resume`, what was lost earlier counts no more. Versions of another image, which the policy had before, say
- * nothing. Where `settled` is false, older commits may say more.
+ * either. The first `resume` after a hold ends that alone; after any other, what was lost earlier counts no more. Versions of
+ * another image, which the policy had before, say nothing. Where `settled` is false, older commits may say more.
  */
 export function readPolicyRecord(
   { key: policy, image }: { readonly key: string; readonly image: string },
   commits: Iterable<MarkedCommit>,
 ): PolicyRecord {
-  let resumed: string | undefined;
+  const end = { isSeen: false, open: undefined as string | undefined, freeing: undefined as string | undefined };
   for (const { id, whenMs, marks } of commits) {
-    if (marks.resumes.includes(policy)) resumed ??= id;
+    if (marks.resumes.includes(policy)) {
+      end.isSeen = true;
+      end.freeing ??= end.open;
+      end.open = id;
+    }
     const asked = marks.holds.findLast((mark) => mark.policy === policy);
-    if (asked !== undefined && resumed === undefined) {
+    if (asked !== undefined && !end.isSeen) {
       const { reason } = asked;
       return { ...unknown, asked: { commit: id, sinceMs: whenMs, reason }, settled: true };
     }
+    if (asked !== undefined) end.open = undefined;
     const isOwn = (update: UpdateMark): boolean => update.policy === policy && update.image === image;
     const updates = marks.updates.filter(isOwn);
     if (updates.length === 0) continue;
+    const freed = end.freeing ?? end.open;
     const kept = marks.kept.filter(isOwn);
     const held = marks.held.filter((mark) => mark.policy === policy).map(({ version }) => version);
-    const carried = resumed === undefined ? held : [];
-    return { asked: undefined, written: [...kept, ...updates], kept, carried, since: resumed ?? id, settled: true };
+    const carried = freed === undefined ? held : [];
+    return { asked: undefined, written: [...kept, ...updates], kept, carried, since: freed ?? id, settled: true };
   }
   return unknown;
 }

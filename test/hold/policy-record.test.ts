@@ -57,9 +57,21 @@ describe('readPolicyRecord', () => {
     ],
     'a hold, without looking further': [commits(hold('audit'), wrote('1.1.0')), { asked: 'c2 audit', settled: true }],
     'the newest of two holds': [commits(hold('b'), hold('a')), { asked: 'c2 b', settled: true }],
-    'a hold that was ended, with what counts from its end on': [
+    'a hold that was ended, with what counts from before it': [
       commits(resume, hold(), wrote('1.1.0', ['1.0.5'])),
-      { written: ['1.1.0'], since: 'c3', settled: true },
+      { written: ['1.1.0'], carried: ['1.0.5'], since: 'c1', settled: true },
+    ],
+    'nothing lost before the second end behind one hold': [
+      commits(resume, resume, hold(), wrote('1.1.0', ['1.0.5'])),
+      { written: ['1.1.0'], since: 'c4', settled: true },
+    ],
+    'no hold where two were ended by one': [
+      commits(resume, hold(), hold(), wrote('1.1.0', ['1.0.5'])),
+      { written: ['1.1.0'], carried: ['1.0.5'], since: 'c1', settled: true },
+    ],
+    'what was freed before a hold that was ended': [
+      commits(resume, hold(), resume, wrote('1.1.0', ['1.0.5'])),
+      { written: ['1.1.0'], since: 'c2', settled: true },
     ],
     'a hold that began again': [commits(hold(), resume, hold(), wrote('1.1.0')), { asked: 'c4', settled: true }],
     'the newest end of several': [
