@@ -1,5 +1,10 @@
 /** What the commits of a branch say of one policy. */
+import { findImageReference, type ImageRepository } from '../image/reference.ts';
+import type { Policy } from '../policy/policy.ts';
 import type { CommitMarks, UpdateMark } from './marks.ts';
+
+/** One commit of ours writes no more versions for one policy; of a message that says more, the last count. */
+const maxWritten = 100;
 
 /** A commit that says something of policies. */
 export interface MarkedCommit {
@@ -40,7 +45,7 @@ export interface PolicyRecord {
  * another image, which the policy had before, say nothing. Where `settled` is false, older commits may say more.
  */
 export function readPolicyRecord(
-  { key: policy, image }: { readonly key: string; readonly image: string },
+  { key: policy, repository }: Pick<Policy, 'key' | 'repository'>,
   commits: Iterable<MarkedCommit>,
 ): PolicyRecord {
   const end = { isSeen: false, open: undefined as string | undefined, freeing: undefined as string | undefined };
@@ -56,16 +61,22 @@ export function readPolicyRecord(
       return { ...unknown, asked: { commit: id, sinceMs: whenMs, reason }, settled: true };
     }
     if (asked !== undefined) end.open = undefined;
-    const isOwn = (update: UpdateMark): boolean => update.policy === policy && update.image === image;
-    const updates = marks.updates.filter(isOwn);
+    const isOwn = (update: UpdateMark): boolean => update.policy === policy && isImage(update.image, repository);
+    const updates = marks.updates.filter(isOwn).slice(-maxWritten);
     if (updates.length === 0) continue;
     const freed = end.freeing ?? end.open;
-    const kept = marks.kept.filter(isOwn);
+    const kept = marks.kept.filter(isOwn).slice(-maxWritten);
     const held = marks.held.filter((mark) => mark.policy === policy).map(({ version }) => version);
     const carried = freed === undefined ? held : [];
     return { asked: undefined, written: [...kept, ...updates], kept, carried, since: freed ?? id, settled: true };
   }
   return unknown;
+}
+
+/** However the image was spelled then: `nginx` is `docker.io/library/nginx`. */
+function isImage(text: string, { host, path }: ImageRepository): boolean {
+  const read = findImageReference(text);
+  return read?.host === host && read.path === path;
 }
 
 const unknown: PolicyRecord = {

@@ -123,6 +123,11 @@ export interface RepoHistory {
   listCommits(from: string, options: CallOptions & { count: number }): Promise<ListedCommits>;
   /** The blob ids of these paths in a listed commit; a path that is no regular file there is absent. `readBlobs` reads them. */
   findFiles(commit: string, paths: Iterable<string>, options: CallOptions): Promise<ReadonlyMap<string, string>>;
+  /** The blob ids of the regular files that the listed commit `from` has and the listed commit `to` has not, by path. */
+  findGoneFiles(
+    commits: { readonly from: string; readonly to: string },
+    options: CallOptions,
+  ): Promise<ReadonlyMap<string, string>>;
 }
 
 /** A commit to be put on a branch that is Tallyman's own. */

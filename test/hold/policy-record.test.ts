@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CommitMarks } from '../../src/hold/marks.ts';
 import { type MarkedCommit, readPolicyRecord } from '../../src/hold/policy-record.ts';
+import { testPolicy } from '../make-policy.ts';
 
 const key = 'shop/web';
-const web = { key, image: 'ghcr.io/acme/web' };
+const web = testPolicy();
 const update = (to: string, policy = key) => ({ policy, image: 'ghcr.io/acme/web', from: '1.0.0', to });
 const wrote = (to: string, held: readonly string[] = [], policy = key): Partial<CommitMarks> => ({
   updates: [update(to, policy)],

@@ -63,6 +63,7 @@ describe('watchRepo', () => {
       push: async () => ({ kind: 'moved' }) as const,
       listCommits: async () => ({ commits: [], complete: true, cut: undefined }),
       findFiles: async () => new Map(),
+      findGoneFiles: async () => new Map(),
     };
     const registry = {
       listTags: async () => ({ tags: [], pushedMs: undefined }),
