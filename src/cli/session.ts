@@ -8,7 +8,7 @@ import { TallymanError } from '../error/tallyman-error.ts';
 import type { CheckReport } from '../pipeline/check-repo.ts';
 import type { ImagePoller } from '../pipeline/poll-images.ts';
 import type { Log } from '../pipeline/ports.ts';
-import type { ProposingContext } from '../pipeline/propose-changes.ts';
+import type { ProposingContext } from '../pipeline/proposing-context.ts';
 import type { Hint } from '../webhook/delivery.ts';
 import { createLog } from './log.ts';
 

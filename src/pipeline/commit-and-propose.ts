@@ -1,7 +1,8 @@
 /** One pass in both modes: commits on the watched branch, then pull requests into it. */
 import { dedupeProblems, toProblem } from '../error/problem.ts';
-import { type ProposingContext, proposeChanges } from './propose-changes.ts';
+import { proposeChanges } from './propose-changes.ts';
 import type { Proposal } from './propose-step.ts';
+import type { ProposingContext } from './proposing-context.ts';
 import { type PassReport, runPass } from './run-pass.ts';
 
 /** What a pass did, with what became of branches and pull requests. */

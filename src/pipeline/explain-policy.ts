@@ -7,10 +7,12 @@ import { selectTag, sortVerdicts } from '../select/select-tag.ts';
 import type { TagVerdict } from '../select/selection.ts';
 import { formatPlace, formatVersion, readCurrent, type Target } from '../target/target.ts';
 import { findPolicy } from './find-policy.ts';
+import { planInformed } from './inform-context.ts';
 import type { ImageLookup } from './look-up-images.ts';
 import { unpackListing } from './pack-listing.ts';
 import { needsPushTimes } from './policy-problems.ts';
-import { type PassContext, type PlannedPass, planPass } from './run-pass.ts';
+import type { ProposingContext } from './proposing-context.ts';
+import type { PlannedPass } from './run-pass.ts';
 import { gatherFacts } from './select-images.ts';
 
 /** One place that the policy may write, and what becomes of it now. */
@@ -41,14 +43,14 @@ export interface Explanation {
 
 /** The explanation of the policy named `namespace/name`; throws `PolicyInvalid` where the Yaml repo has no such policy. */
 export async function explainPolicy(
-  context: PassContext,
+  context: ProposingContext,
   lookup: ImageLookup,
   { key, signal }: { key: string; signal: AbortSignal },
 ): Promise<Explanation> {
   const { repo, memory } = context;
   const contents = await memory.read(repo, await repo.fetch({ signal }), { signal });
   const policy = findPolicy(key, contents, 'explain');
-  const planned = await planPass(context, lookup, { signal, wants: (other) => other.key === key, explain: true });
+  const planned = await planInformed(context, lookup, { signal, wants: (other) => other.key === key, explain: true });
   const own = contents.targets.filter((target) => target.policy.key === key);
   const { image, select, source, suspend } = policy;
   const problems = planned.problems.filter((problem) => concerns(problem, policy));

@@ -3,8 +3,8 @@ import { catalogue } from '../error/catalogue.ts';
 import { type Problem, toProblem } from '../error/problem.ts';
 import { commitAndPropose, type WholeReport } from './commit-and-propose.ts';
 import type { Log } from './ports.ts';
-import type { ProposingContext } from './propose-changes.ts';
 import type { Proposal } from './propose-step.ts';
+import type { ProposingContext } from './proposing-context.ts';
 import { createWake, type Wake } from './wake.ts';
 
 export interface WatchOptions {
