@@ -178,11 +178,11 @@ export interface PullRequestText {
   readonly body: string;
 }
 
-/** Which pull requests are wanted: into `baseBranch`; all open ones whose head branch begins with `prefix`, and the newest that are over, merged or not, of each of `closedOf`. */
+/** Which pull requests are wanted: into `baseBranch`, of head branches that begin with `prefix`: all open ones, and where `closedOf` names some, the newest that are over, merged or not. */
 export interface PullRequestQuestion {
   readonly baseBranch: string;
   readonly prefix: string;
-  /** Head branches by their whole names. */
+  /** Head branches by their whole names: of those, the forge looks further back. Groups may have had other names. */
   readonly closedOf: readonly string[];
 }
 
