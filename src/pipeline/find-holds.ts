@@ -2,13 +2,14 @@
 import { groupBy } from '../collection/group-by.ts';
 import { isEqualVersion, listSuspects, parseVersionText } from '../hold/find-lost.ts';
 import { type HeldVersion, type Hold, maxHeldVersions } from '../hold/hold.ts';
+import { placeCommits } from '../hold/known-past.ts';
 import type { UpdateMark } from '../hold/marks.ts';
 import { type PolicyRecord, readPolicyRecord } from '../hold/policy-record.ts';
 import { readPastPlaces } from '../hold/read-past-places.ts';
 import type { Policy } from '../policy/policy.ts';
 import { findSites } from '../target/find-sites.ts';
 import { type CurrentVersion, formatPlace, readCurrent, type Target } from '../target/target.ts';
-import { type CommitChain, extendChain, openChain } from './commit-chain.ts';
+import { type CommitChain, extendChain, linkCommits, openChain } from './commit-chain.ts';
 import { findLosses, type LossQuestion, type PastRepo } from './find-losses.ts';
 
 interface CallOptions {
@@ -54,9 +55,8 @@ export function createHoldMemory(): HoldMemory {
       const byPolicy = groupBy(targets, ({ policy }) => policy.key);
       const questions = open.map((policy): LossQuestion => {
         const own = byPolicy.get(policy.key) ?? [];
-        const { written = [], since } = read.records.get(policy.key) ?? {};
-        const suspects = since === undefined ? [] : listSuspects(policy, written, own);
-        return { policy, targets: own, suspects, since: since === undefined ? [] : [since] };
+        const { written = [], since = [] } = read.records.get(policy.key) ?? {};
+        return { policy, targets: own, suspects: listSuspects(policy, written, own), since };
       });
       const asked = questions.filter(({ suspects }) => suspects.length > 0);
       const losses = await findLosses(repo, { ids: chain.ids, questions: asked }, options);
@@ -92,8 +92,11 @@ async function readRecords(
   let reached = chain;
   for (;;) {
     options.signal.throwIfAborted();
+    const commits = policies.length === 0 ? [] : placeCommits(reached.marked, linkCommits(reached));
+    const length = reached.cut === undefined ? reached.ids.length : reached.ids.indexOf(reached.cut) + 1;
     for (const policy of policies) {
-      if (records.get(policy.key)?.settled !== true) records.set(policy.key, readPolicyRecord(policy, reached.marked));
+      if (records.get(policy.key)?.settled === true) continue;
+      records.set(policy.key, readPolicyRecord(policy, { commits, length }));
     }
     if (reached.complete || [...records.values()].every(({ settled }) => settled)) return { chain: reached, records };
     reached = await extendChain(repo, reached, options);
@@ -119,7 +122,7 @@ async function dropReturned(
     const count = present.filter((current) => isEqualVersion(current, version)).length;
     // Where it was lost in one place only, it never was away from others.
     const stood = count > 0 && kept.some((other) => isEqualVersion(other, version));
-    const asked = { version, policy, targets, commit: record.since ?? '' };
+    const asked = { version, policy, targets, commit: record.since[0] ?? '' };
     const before = stood ? await countPast(repo, asked, options) : 0;
     if (count <= before) carried.push(text);
   }
@@ -145,7 +148,7 @@ async function countPast(
 }
 
 function toHold(
-  { asked, carried, since }: PolicyRecord,
+  { asked, carried, since: [since] }: PolicyRecord,
   { key, endsAt, lost }: { key: string; endsAt: string | undefined; lost: ReadonlyMap<UpdateMark, Target> },
 ): Hold | undefined {
   if (asked !== undefined || endsAt !== undefined) return { policy: key, asked, endsAt, versions: [] };

@@ -113,6 +113,44 @@ describe('a version taken away is remembered', () => {
   });
 });
 
+describe('a commit with trailers of ours that knew another past', () => {
+  const head = (scene: GitScene) => runGit(scene.bare, ['rev-parse', 'main']);
+
+  it('names the commit that it was made for', async () => {
+    const scene = openGitScene();
+    const base = head(scene);
+    await scene.pass({ [web]: '1.5.0' });
+    assert.match(runGit(scene.bare, ['log', '-1', '--format=%B', 'main']), new RegExp(`^Tallyman-Base: ${base}$`, 'm'));
+  });
+
+  it('ends no look back where it was picked from another branch, or its message quoted', async () => {
+    const update = 'Tallyman-Update: shop/web ghcr.io/acme/web 1.4.1 -> 1.4.2';
+    for (const more of ['', `\nTallyman-Base: ${'12'.repeat(20)}\nTallyman-Plan: 12ab`]) {
+      const scene = await openReverted();
+      scene.person(['commit', '-q', '--allow-empty', '-m', `Release\n\n${update}${more}`]);
+      assert.deepEqual(await scene.pass({ [web]: '1.4.2' }, { restart: true }), [`ImageHeld ${web}`]);
+    }
+  });
+
+  it('ends none where its branch was merged, though its clock is ahead', async () => {
+    const scene = openGitScene();
+    const base = head(scene);
+    await scene.pass({ [web]: '1.5.0' });
+    scene.tags.push('1.6.0');
+    await scene.pass({ [web]: '1.6.0' });
+    const ours = head(scene);
+    const tree = runGit(scene.bare, ['rev-parse', 'main~1^{tree}']);
+    const who = 'T <t@example.com> 1900000000 +0000';
+    const marks = `Tallyman-Base: ${base}\nTallyman-Update: shop/web ghcr.io/acme/web 1.4.2 -> 1.5.0\nTallyman-Plan: 12ab`;
+    const commit = `tree ${tree}\nparent ${base}\nauthor ${who}\ncommitter ${who}\n\nx\n\n${marks}\n`;
+    const release = runGit(scene.bare, ['hash-object', '-t', 'commit', '-w', '--stdin'], commit);
+    runGit(scene.bare, ['update-ref', 'refs/heads/release', release]);
+    const merge = ['merge', '-q', '-X', 'ours', '--no-edit', 'origin/release'];
+    scene.person(['fetch', '-q'], merge, ['revert', '--no-edit', ours]);
+    assert.deepEqual(await scene.pass({ [web]: '1.5.0' }, { restart: true }), [`ImageHeld ${web}`]);
+  });
+});
+
 describe('a file that comes while another one stays', () => {
   it('is brought up, whatever was moved elsewhere', async () => {
     const scene = openGitScene(['web', 'api']);
