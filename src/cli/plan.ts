@@ -1,8 +1,9 @@
 import { createTwoFilesPatch } from 'diff';
 import { printable } from '../error/printable.ts';
 import { formatProblem, isError, toProblem } from '../error/problem.ts';
-import { isProposed, nameProposal, type ProposingContext } from '../pipeline/propose-changes.ts';
-import { openLookup, type PlannedPass, planPass } from '../pipeline/run-pass.ts';
+import { planInformed } from '../pipeline/inform-context.ts';
+import { isProposed, nameProposal, type ProposingContext } from '../pipeline/proposing-context.ts';
+import { openLookup, type PlannedPass } from '../pipeline/run-pass.ts';
 import { type CommonFlags, exitCodes, type OpenSession, withSession } from './session.ts';
 
 /** `tallyman plan`: what would be committed or proposed, as a unified diff on standard output; nothing is written. */
@@ -16,7 +17,7 @@ export function planCommand(flags: CommonFlags, open: OpenSession): Promise<numb
 
 async function planOne(context: ProposingContext, signal: AbortSignal): Promise<number> {
   try {
-    const planned = await planPass(context, openLookup(context, { signal }), { signal });
+    const planned = await planInformed(context, openLookup(context, { signal }), { signal });
     for (const [file, bytes] of planned.changes) {
       const before = planned.before.get(file);
       process.stdout.write(formatDiff(file, decode(before), decode(bytes)));

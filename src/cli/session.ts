@@ -10,7 +10,7 @@ import type { Metrics } from '../pipeline/metrics-ports.ts';
 import type { ImagePoller, PollOptions } from '../pipeline/poll-images.ts';
 import type { Clock, Log } from '../pipeline/ports.ts';
 import type { Probes } from '../pipeline/probes.ts';
-import type { ProposingContext } from '../pipeline/propose-changes.ts';
+import type { ProposingContext } from '../pipeline/proposing-context.ts';
 import type { Queues } from '../pipeline/run-jobs.ts';
 import type { Hint } from '../webhook/delivery.ts';
 import { createLog } from './log.ts';

@@ -71,11 +71,7 @@ async function listPulls(
   const open = await list('open', limits.maxPages);
   const closed = closedOf.length === 0 ? [] : await list('closed', limits.maxClosed / pageSize);
   const wanted = [...open, ...closed].filter(
-    ({ head, base, state }) =>
-      head.repo_id === base.repo_id &&
-      base.label === baseBranch &&
-      head.label.startsWith(prefix) &&
-      (state === 'open' || closedOf.includes(head.label)),
+    ({ head, base }) => head.repo_id === base.repo_id && base.label === baseBranch && head.label.startsWith(prefix),
   );
   return sortPullRequests(wanted.map(toPullRequest));
 }

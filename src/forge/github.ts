@@ -71,13 +71,14 @@ async function listPulls(
   const list = (fields: object, maxPages: number) =>
     listPages(http, { path: `${pulls}${formatQuery({ ...common, ...fields })}`, task, signal }, { maxPages, read });
   const found = [...(await list({ state: 'open' }, limits.maxPages))];
+  const over = closedOf.length === 0 ? [] : await list({ state: 'closed' }, limits.maxOver / pageSize);
+  found.push(...over);
   const [owner = ''] = project.split('/');
   // One branch after the other: GitHub asks for requests in a row.
-  for (const branch of closedOf)
+  for (const branch of over.length < limits.maxOver ? [] : closedOf)
     found.push(...(await list({ state: 'closed', head: `${owner}:${branch}` }, limits.maxClosed / pageSize)));
-  const own = found.filter(({ head, base }) => head.repo?.full_name === base.repo.full_name);
-  const wanted = own.filter(
-    ({ head, state }) => head.ref.startsWith(prefix) && (state === 'open' || closedOf.includes(head.ref)),
+  const wanted = found.filter(
+    ({ head, base }) => head.repo?.full_name === base.repo.full_name && head.ref.startsWith(prefix),
   );
   return sortPullRequests(wanted.map(toPullRequest));
 }

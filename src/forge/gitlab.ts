@@ -76,11 +76,13 @@ async function listMergeRequests(
   const list = (fields: object, maxPages: number) =>
     listPages(http, { path: `${requests}${formatQuery({ ...common, ...fields })}`, task, signal }, { maxPages, read });
   const found = [...(await list({ state: 'opened' }, limits.maxPages))];
-  for (const branch of closedOf)
+  const over = closedOf.length === 0 ? [] : await list({ state: 'all' }, limits.maxOver / pageSize);
+  found.push(...over);
+  for (const branch of over.length < limits.maxOver ? [] : closedOf)
     found.push(...(await list({ state: 'all', source_branch: branch }, limits.maxClosed / pageSize)));
   const wanted = found.filter(
-    ({ source_project_id: from, target_project_id: to, source_branch: branch, state }) =>
-      from === to && branch.startsWith(prefix) && (states[state] === 'open' || closedOf.includes(branch)),
+    ({ source_project_id: from, target_project_id: to, source_branch: branch }) =>
+      from === to && branch.startsWith(prefix),
   );
   return sortPullRequests(wanted.map(toPullRequest));
 }

@@ -11,6 +11,8 @@ export interface ForgeLimits {
   readonly maxAnswerBytes: number;
   /** Pages of one list of open pull requests. */
   readonly maxPages: number;
+  /** Pull requests that are over, the newest of all branches, listed at once; where there are more, branches are asked for too. */
+  readonly maxOver: number;
   /** Pull requests that are over, the newest of one branch; of Gitea of all branches. */
   readonly maxClosed: number;
 }
@@ -23,5 +25,6 @@ export const defaultForgeLimits: ForgeLimits = {
   // 100 pull requests of GitHub, each with two repositories in it, are some 2 MB.
   maxAnswerBytes: 16 * 1024 * 1024,
   maxPages: 20,
+  maxOver: 300,
   maxClosed: 1000,
 };

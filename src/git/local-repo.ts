@@ -8,6 +8,7 @@ import { parseCommitInfo } from './commit-info.ts';
 import { walkCommits } from './commit-walk.ts';
 import { missingObject, repoInvalid } from './errors.ts';
 import { findFiles } from './find-files.ts';
+import { findGoneFiles } from './find-gone-files.ts';
 import { type Checkout, findCheckout, type GitDir, openGitDir } from './git-dir.ts';
 import { createLocalBranches, type Local } from './local-branches.ts';
 import { commitRef, findHeadBranch, type RefMove, readRef, resolveSymbolic } from './local-refs.ts';
@@ -57,6 +58,7 @@ export function createLocalRepo({ path, branch, maxBlobBytes, sign }: LocalRepoO
       return { commits: walk.commits, complete: walk.ended, cut: walk.cut?.id };
     },
     findFiles: async (commit, paths) => findFiles(commit, paths, open().store.find),
+    findGoneFiles: async (commits) => findGoneFiles(commits, open().store.find),
     push: async (commit, { signal }) => {
       const opened = open();
       return pushCommit(opened, { commit, ref: findRef(opened.git), sign, signal });

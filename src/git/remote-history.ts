@@ -6,6 +6,7 @@ import { walkCommits } from './commit-walk.ts';
 import { isDamage } from './errors.ts';
 import { type FetchAbilities, type FetchRequest, fetchPack, findAbilities } from './fetch-pack.ts';
 import { findFiles } from './find-files.ts';
+import { findGoneFiles } from './find-gone-files.ts';
 import { indexPack } from './index-pack.ts';
 import type { Here, KeptClone } from './kept-clone.ts';
 import type { NewObject } from './object.ts';
@@ -58,6 +59,11 @@ export function createRemoteHistory(past: Past): RemoteHistory {
     async findFiles(commit, paths, { signal }) {
       await ensure(commit, signal);
       return findFiles(commit, paths, clone.objects().find);
+    },
+    async findGoneFiles(commits, { signal }) {
+      await ensure(commits.from, signal);
+      await ensure(commits.to, signal);
+      return findGoneFiles(commits, clone.objects().find);
     },
     async readBlobs(oids, options) {
       try {

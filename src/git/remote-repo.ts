@@ -93,6 +93,10 @@ export function createRemoteRepo(options: RemoteRepoOptions): ClosableYamlRepo {
       await prepare(given.signal);
       return reading(given.signal, () => history.findFiles(commit, wanted, given));
     },
+    async findGoneFiles(commits, given) {
+      await prepare(given.signal);
+      return reading(given.signal, () => history.findGoneFiles(commits, given));
+    },
     async push(commit, { signal }) {
       tip ??= await remote.refs.fetchTip({ signal });
       return pushCommit(remote, { commit, ref: tip.ref, signal });

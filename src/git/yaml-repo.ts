@@ -51,7 +51,7 @@ export interface YamlRepoOptions extends TransportSettings {
  * - `readBlobs` leaves out blobs larger than `maxBlobBytes`; an id that the repository does not have is `RepoInvalid`.
  * - `push` changes existing files only, keeps their modes, and never forces. In a work tree that has the branch checked
  *   out, the files change too.
- * - `listCommits` and `findFiles` download more of the past as they need it; of a shallow local repository, and of a
+ * - `listCommits`, `findFiles` and `findGoneFiles` download more of the past as they need it; of a shallow local repository, and of a
  *   server whose repository is shallow, there is no more than what it has.
  * - `pushBranch` and `deleteBranch` are for branches other than that one; locally, for those that are not checked out.
  *
@@ -86,6 +86,7 @@ function inTurn(repo: ClosableYamlRepo): ClosableYamlRepo {
     readBlobs: (oids, options) => translated(options.signal, () => repo.readBlobs(oids, options)),
     listCommits: (from, options) => next(options.signal, () => repo.listCommits(from, options)),
     findFiles: (commit, paths, options) => next(options.signal, () => repo.findFiles(commit, paths, options)),
+    findGoneFiles: (commits, options) => next(options.signal, () => repo.findGoneFiles(commits, options)),
     listBranches: (prefix, options) => next(options.signal, () => repo.listBranches(prefix, options)),
     readCommit: (id, options) => next(options.signal, () => repo.readCommit(id, options)),
     pushBranch: (push, options) => next(options.signal, () => repo.pushBranch(push, options)),

@@ -1,42 +1,81 @@
 /** Whether a version that we wrote was taken away again: what places have now, against what they had. */
 import type { Policy } from '../policy/policy.ts';
 import { createTagReader } from '../select/tag-reader.ts';
-import { type CurrentVersion, formatPlace, readCurrent, type Target } from '../target/target.ts';
+import { type CurrentVersion, readCurrent, type Target } from '../target/target.ts';
 import type { UpdateMark } from './marks.ts';
 
-/** A file in which places are without a version that we wrote: had one of them it once, it was taken away. */
+/** A version that some places are without: had they it once, it was taken away. */
 export interface Suspect {
   readonly update: UpdateMark;
-  readonly file: string;
-  /** `web.yaml:12 spec.containers[0].image`, the first of those without it. */
-  readonly place: string;
-  readonly line: number | undefined;
-  /** Places of the file that have it, or a newer one, now. */
-  readonly having: number;
+  /** Places that have neither it nor a newer one now. Never empty. */
+  readonly without: ReadonlySet<Target>;
 }
 
-/** The files of the policy's present targets that may have lost one of these versions. None where all have them, or newer ones. */
+/** A place as it was. */
+export interface PastPlace {
+  readonly file: string;
+  /** Of its first scalar: `#1:spec.containers[0].image` */
+  readonly path: string;
+  readonly version: CurrentVersion;
+}
+
+/** Those of the versions that may have been lost at the policy's present targets. None where all have them, or newer ones. */
 export function listSuspects(
   policy: Policy,
   written: readonly UpdateMark[],
   targets: readonly Target[],
 ): readonly Suspect[] {
-  const files = new Map<string, Target[]>();
-  for (const target of targets) files.set(target.file, [...(files.get(target.file) ?? []), target]);
-  return written.flatMap((update) =>
-    [...files].flatMap(([file, inFile]): Suspect[] => {
-      const without = inFile.filter((target) => !hasVersion(policy, readCurrent(target), update));
-      const [first] = without;
-      if (first === undefined) return [];
-      const { line } = first.site.scalars[0] ?? {};
-      return [{ update, file, place: formatPlace(first), line, having: inFile.length - without.length }];
-    }),
-  );
+  return written.flatMap((update): Suspect[] => {
+    const without = new Set(targets.filter((target) => !hasVersion(policy, readCurrent(target), update)));
+    return without.size === 0 ? [] : [{ update, without }];
+  });
 }
 
-/** Whether the file lost the version, where its places had these once. */
-export function isLost({ update, having }: Suspect, past: readonly CurrentVersion[]): boolean {
-  return past.filter((version) => isSame(version, update)).length > having;
+/**
+ * The place that lost the version, were these targets those past places; undefined where none did. A place is known by its
+ * path; items of one list count together, for they move, and so do all places whose paths are gone with all that are new.
+ */
+export function findLoss(
+  { update, without }: Suspect,
+  { targets, past }: { targets: readonly Target[]; past: readonly PastPlace[] },
+): Target | undefined {
+  const had = countKeys(past.filter(({ version }) => isSame(version, update)).map(keyOfPast));
+  if (had.size === 0) return undefined;
+  const known = new Set(past.map(keyOfPast));
+  const present = new Set(targets.map(keyOf));
+  const gone = [...had].reduce((sum, [key, count]) => sum + (present.has(key) ? 0 : count), 0);
+  const having = targets.filter((target) => !without.has(target));
+  const has = countKeys(having.map(keyOf));
+  const moved = having.filter((target) => !known.has(keyOf(target))).length;
+  return targets.find((target) => {
+    if (!without.has(target)) return false;
+    const key = keyOf(target);
+    return known.has(key) ? (had.get(key) ?? 0) > (has.get(key) ?? 0) : gone > moved;
+  });
+}
+
+function keyOf({ file, site }: Target): string {
+  return formatKey(file, site.scalars[0]?.path ?? '');
+}
+
+function keyOfPast({ file, path }: PastPlace): string {
+  return formatKey(file, path);
+}
+
+function formatKey(file: string, path: string): string {
+  return `${file} ${path.replace(/\[\d+\]/g, '[]')}`;
+}
+
+function countKeys(keys: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
+  return counts;
+}
+
+/** What stands in a file that has the version: its tag, or its digest where it has no tag. */
+export function findNeedle({ to }: UpdateMark): string {
+  const { tag, digest } = parseVersionText(to);
+  return tag ?? digest ?? to;
 }
 
 /** Whether a place has what was written, or a newer version that a person chose. */

@@ -8,8 +8,8 @@ import type { UpdateMark } from './marks.ts';
 
 /** What a commit does to one policy's places. */
 export interface PlacesAfter {
-  /** Versions that it writes. */
-  readonly written: readonly string[];
+  /** What it writes, and what stood there before. */
+  readonly written: readonly Pick<UpdateMark, 'from' | 'to'>[];
   /** What the places have that it does not write to. */
   readonly untouched: readonly CurrentVersion[];
 }
@@ -24,11 +24,13 @@ export function listKept(
   { written, untouched }: PlacesAfter,
 ): readonly UpdateMark[] {
   const kept = new Map<string, UpdateMark>();
+  const writtenTo = written.map(({ to }) => to);
   for (const update of earlier) {
-    if (written.includes(update.to)) continue;
+    // The same version in place of another counts on its own: going back to that one would be no loss else.
+    if (written.some(({ from, to }) => from === update.from && to === update.to)) continue;
     const stands = untouched.some((current) => isSame(current, update));
     const isCovered =
-      isAboveAll(policy, update.to, written) && untouched.some((now) => hasVersion(policy, now, update));
+      isAboveAll(policy, update.to, writtenTo) && untouched.some((now) => hasVersion(policy, now, update));
     if (stands || isCovered) kept.set(`${update.from} ${update.to}`, update);
   }
   return [...kept.values()].slice(-maxHeldVersions);

@@ -30,14 +30,16 @@ export interface CommitMarks {
   /** Earlier updates whose versions this commit left standing: `Tallyman-Kept: shop/web ghcr.io/acme/web 1.4.2 -> 1.5.0` */
   readonly kept: readonly UpdateMark[];
   readonly holds: readonly HoldMark[];
-  /** Policies whose holds end: `Tallyman-Resume: shop/web` */
+  /** Policies whose holds end, or where there is none, whose versions are free: `Tallyman-Resume: shop/web` */
   readonly resumes: readonly string[];
   /** Ids of plans: several where commits were squashed. */
   readonly plans: readonly string[];
+  /** Commits whose past was known when it was made: `Tallyman-Base: 3f2c…`, its parent unless it was squashed, rebased or picked. */
+  readonly bases: readonly string[];
 }
 
 const needle = 'Tallyman-';
-const linePattern = /^Tallyman-(Update|Held|Kept|Hold|Resume|Plan): ([^\r\n]{0,1000})/gm;
+const linePattern = /^Tallyman-(Update|Held|Kept|Hold|Resume|Plan|Base): ([^\r\n]{0,1000})/gm;
 const noVersion = '(none)';
 
 /**
@@ -66,6 +68,7 @@ export function readMarks(message: string): CommitMarks | undefined {
     holds: of('Hold', ([policy, ...reason]) => (policy ? [{ policy, reason: reason.join(' ') }] : [])),
     resumes: of('Resume', ([policy, ...more]) => (policy && more.length === 0 ? [policy] : [])),
     plans: of('Plan', ([plan]) => (plan ? [plan] : [])),
+    bases: of('Base', ([base, ...more]) => (base && more.length === 0 ? [base] : [])),
   };
 }
 
@@ -101,6 +104,10 @@ export function formatHoldMark({ policy, reason }: HoldMark): string {
 
 export function formatResumeMark(policy: string): string {
   return `Tallyman-Resume: ${policy}`;
+}
+
+export function formatBaseMark(commit: string): string {
+  return `Tallyman-Base: ${commit}`;
 }
 
 /** A person's words as one line. */

@@ -3,8 +3,9 @@ import { earliest } from '../collection/earliest.ts';
 import { dedupeProblems, toProblem } from '../error/problem.ts';
 import { listTagQuestions } from './list-tag-questions.ts';
 import type { TagQuestion } from './poll-images.ts';
-import { type ProposingContext, proposeChanges } from './propose-changes.ts';
+import { proposeChanges } from './propose-changes.ts';
 import type { Proposal } from './propose-step.ts';
+import type { ProposingContext } from './proposing-context.ts';
 import { type PassReport, runPass } from './run-pass.ts';
 
 /** What a pass did, with what became of branches and pull requests. */

@@ -1,7 +1,7 @@
 /** The past of a branch as far as it was needed, kept between passes: when the tip advances, only new commits are read. */
 
+import type { MarkedCommit } from '../hold/known-past.ts';
 import { readMarks } from '../hold/marks.ts';
-import type { MarkedCommit } from '../hold/policy-record.ts';
 import type { CommitInfo, RepoHistory } from './ports.ts';
 
 /** So far back is looked for what we wrote; older commits count as not there. */
@@ -11,12 +11,19 @@ export const maxCommitsRead = 20_000;
 export interface CommitChain {
   readonly tip: string;
   readonly ids: readonly string[];
+  /** Of each of them. */
+  readonly parents: readonly (readonly string[])[];
   /** Those that say something of policies, newest first; none behind `cut`. */
   readonly marked: readonly MarkedCommit[];
   /** Nothing older is to be had, or to be looked at. */
   readonly complete: boolean;
   /** Where a shallow repository ends: what came before this commit is not known, also what newer commits led to it. */
   readonly cut: string | undefined;
+}
+
+/** The commits of the chain with their parents. */
+export function linkCommits({ ids, parents }: CommitChain): readonly Pick<CommitInfo, 'id' | 'parents'>[] {
+  return ids.map((id, index) => ({ id, parents: parents[index] ?? [] }));
 }
 
 const firstCount = 64;
@@ -61,6 +68,7 @@ async function readChain(
   return {
     tip,
     ids: commits.map(({ id }) => id),
+    parents: commits.map(({ parents }) => parents),
     marked: (end === -1 ? commits : commits.slice(0, end + 1)).flatMap(toMarked),
     complete: complete || commits.length < wanted || cut !== undefined || wanted === maxCommitsRead,
     cut,
@@ -92,7 +100,8 @@ async function joinChain(
     const merged = found.some(({ parents }) => parents.length > 1);
     if (!descends || (merged && marked.length > 0)) return undefined;
     const ids = [...found.map(({ id }) => id), ...known.ids].slice(0, maxCommitsRead);
-    return { tip, ids, marked: [...marked, ...known.marked], complete: known.complete, cut: undefined };
+    const parents = [...found.map((commit) => commit.parents), ...known.parents].slice(0, maxCommitsRead);
+    return { tip, ids, parents, marked: [...marked, ...known.marked], complete: known.complete, cut: undefined };
   }
   return undefined;
 }

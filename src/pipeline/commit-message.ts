@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { type Edit, listUpdates, type Update } from '../edit/plan.ts';
 import { printable } from '../error/printable.ts';
 import type { Hold } from '../hold/hold.ts';
-import { formatHeldMark, formatKeptMark, formatUpdateMark, type UpdateMark } from '../hold/marks.ts';
+import { formatBaseMark, formatHeldMark, formatKeptMark, formatUpdateMark, type UpdateMark } from '../hold/marks.ts';
 
 /** Where an image's source is, as its publisher's annotations say. `{ url: 'https://github.com/acme/web', revision: '3f2c…' }` */
 export interface ImageSource {
@@ -19,10 +19,12 @@ export interface MessageFacts {
   readonly holds?: ReadonlyMap<string, Hold> | undefined;
   /** What was written earlier and stands in places that the edits leave alone. */
   readonly kept?: readonly UpdateMark[] | undefined;
+  /** The commit that the edits were planned for, whose past is known. */
+  readonly base?: string | undefined;
 }
 
 /** The whole message. Trailers as `git interpret-trailers` reads them. */
-export function formatCommitMessage(edits: readonly Edit[], { sources, holds, kept = [] }: MessageFacts): string {
+export function formatCommitMessage(edits: readonly Edit[], { sources, holds, kept = [], base }: MessageFacts): string {
   const updates = listUpdates(edits);
   const lines = updates.map((update) => `- ${formatChange(update)} in ${countPlaces(edits, update)}`);
   const from = [...new Set(updates.flatMap(({ image, to }) => formatSource(sources.get(`${image}:${to}`)) ?? []))];
@@ -31,6 +33,7 @@ export function formatCommitMessage(edits: readonly Edit[], { sources, holds, ke
     (holds?.get(policy)?.versions ?? []).map(({ version }) => ({ policy, version })),
   );
   const trailers = [
+    ...(base === undefined ? [] : [formatBaseMark(base)]),
     ...updates.map(formatUpdateMark),
     ...held.map(formatHeldMark),
     ...kept.map(formatKeptMark),

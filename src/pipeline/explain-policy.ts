@@ -9,10 +9,12 @@ import { formatPlace, formatVersion, readCurrent, type Target } from '../target/
 import { gatherFacts } from './decision.ts';
 import { findPolicy } from './find-policy.ts';
 import { createFirstSeen, needsLedger } from './first-seen.ts';
+import { planInformed } from './inform-context.ts';
 import type { ImageLookup } from './look-up-images.ts';
 import { unpackListing } from './pack-listing.ts';
 import { needsPushTimes } from './policy-problems.ts';
-import { type PassContext, type PlannedPass, planPass } from './run-pass.ts';
+import type { ProposingContext } from './proposing-context.ts';
+import type { PassContext, PlannedPass } from './run-pass.ts';
 
 /** One place that the policy may write, and what becomes of it now. */
 export interface ExplainedPlace {
@@ -42,14 +44,14 @@ export interface Explanation {
 
 /** The explanation of the policy named `namespace/name`; throws `PolicyInvalid` where the Yaml repo has no such policy. */
 export async function explainPolicy(
-  context: PassContext,
+  context: ProposingContext,
   lookup: ImageLookup,
   { key, signal }: { key: string; signal: AbortSignal },
 ): Promise<Explanation> {
   const { repo, memory } = context;
   const contents = await memory.read(repo, await repo.fetch({ signal }), { signal });
   const policy = findPolicy(key, contents, 'explain');
-  const planned = await planPass(context, lookup, { signal, wants: (other) => other.key === key, explain: true });
+  const planned = await planInformed(context, lookup, { signal, wants: (other) => other.key === key, explain: true });
   const own = contents.targets.filter((target) => target.policy.key === key);
   const { image, select, source, suspend } = policy;
   const problems = planned.problems.filter((problem) => concerns(problem, policy));

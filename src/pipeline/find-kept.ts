@@ -23,7 +23,7 @@ export function findKept({ targets, edits, written }: Leaving): readonly UpdateM
   const concerned = targets.filter(({ policy: { key } }) => byPolicy.has(key) && earlier.has(key));
   return [...groupBy(concerned, ({ policy }) => policy)].flatMap(([policy, own]) => {
     const after = {
-      written: [...new Set((byPolicy.get(policy.key) ?? []).map(({ update }) => update.to))],
+      written: (byPolicy.get(policy.key) ?? []).map(({ update }) => update),
       untouched: own.filter(isUntouched).map(readCurrent),
     };
     return listKept(policy, earlier.get(policy.key) ?? [], after);

@@ -6,7 +6,7 @@ import type { ImageInterest } from './image-interest.ts';
 import type { JobOutcome, JobQueue, RunJob } from './job-ports.ts';
 import type { PassObserver } from './pass-records.ts';
 import type { Clock, Log } from './ports.ts';
-import type { ProposingContext } from './propose-changes.ts';
+import type { ProposingContext } from './proposing-context.ts';
 import { requestScan } from './scan-job.ts';
 import { createProblemTeller, type ProblemTeller, tellReport } from './tell-report.ts';
 

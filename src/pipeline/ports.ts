@@ -123,6 +123,11 @@ export interface RepoHistory {
   listCommits(from: string, options: CallOptions & { count: number }): Promise<ListedCommits>;
   /** The blob ids of these paths in a listed commit; a path that is no regular file there is absent. `readBlobs` reads them. */
   findFiles(commit: string, paths: Iterable<string>, options: CallOptions): Promise<ReadonlyMap<string, string>>;
+  /** The blob ids of the regular files that the listed commit `from` has and the listed commit `to` has not, by path. */
+  findGoneFiles(
+    commits: { readonly from: string; readonly to: string },
+    options: CallOptions,
+  ): Promise<ReadonlyMap<string, string>>;
 }
 
 /** A commit to be put on a branch that is Tallyman's own. */
@@ -173,11 +178,11 @@ export interface PullRequestText {
   readonly body: string;
 }
 
-/** Which pull requests are wanted: into `baseBranch`; all open ones whose head branch begins with `prefix`, and the newest that are over, merged or not, of each of `closedOf`. */
+/** Which pull requests are wanted: into `baseBranch`, of head branches that begin with `prefix`: all open ones, and where `closedOf` names some, the newest that are over, merged or not. */
 export interface PullRequestQuestion {
   readonly baseBranch: string;
   readonly prefix: string;
-  /** Head branches by their whole names. */
+  /** Head branches by their whole names: of those, the forge looks further back. Groups may have had other names. */
   readonly closedOf: readonly string[];
 }
 

@@ -2,24 +2,16 @@
 import { createProblem, dedupeProblems, isError, type Problem, toProblem } from '../error/problem.ts';
 import type { Policy } from '../policy/policy.ts';
 import { formatBranchPrefix, nameBranch } from '../propose/branch-name.ts';
-import { type ClosedVersion, holdClosed } from '../propose/hold-closed.ts';
+import type { ClosedVersion } from '../propose/hold-closed.ts';
 import { type ProposalStep, planProposals, type WantedProposal } from '../propose/plan-proposals.ts';
 import { identifyPlan } from './commit-message.ts';
+import { chooseWithout, describeClosed, informContext } from './inform-context.ts';
 import type { ImageLookup } from './look-up-images.ts';
-import { findBranches, findClosedVersions, findHoldMemory, type Proposing, tellMerged } from './propose-facts.ts';
+import { findBranches } from './propose-facts.ts';
 import { identifyBase } from './propose-mark.ts';
 import { type Proposal, type StepContext, takeStep } from './propose-step.ts';
-import {
-  type ChooseVersions,
-  openLookup,
-  type PassContext,
-  type PlannedPass,
-  planPass,
-  toSelecting,
-} from './run-pass.ts';
-import { selectImages } from './select-images.ts';
-
-export type ProposingContext = PassContext & { readonly proposing?: Proposing | undefined };
+import { isProposed, nameGroup, type ProposingContext } from './proposing-context.ts';
+import { openLookup, type PlannedPass, planPass } from './run-pass.ts';
 
 /** What became of the branches and pull requests in one pass. */
 export interface ProposedChanges {
@@ -29,21 +21,10 @@ export interface ProposedChanges {
   readonly wakeMs: number | undefined;
 }
 
-/** Of policies that name no group. */
-const batchGroup = 'updates';
 const nothing: ProposedChanges = { proposals: [], problems: [], wakeMs: undefined };
 
 interface CallOptions {
   readonly signal: AbortSignal;
-}
-
-export function isProposed({ mode }: Policy): boolean {
-  return mode === 'pull-request';
-}
-
-/** The branch that a policy's changes are proposed on. */
-export function nameProposal(policy: Policy, baseBranch: string): string {
-  return nameBranch(baseBranch, policy.group ?? batchGroup);
 }
 
 /**
@@ -74,11 +55,9 @@ export async function proposeChanges(
   if (groups.length === 0 && branches.length === 0)
     return { proposals: [], problems: whole.problems, wakeMs: whole.wakeMs };
   const closedOf = groups.map((group) => nameBranch(baseBranch, group));
-  const pullRequests = await proposing.forge.listPullRequests({ baseBranch, prefix, closedOf }, options);
-  const closed = await findClosedVersions(proposing, { pullRequests, branches }, options);
-  const repo = tellMerged(context.repo, proposing, pullRequests);
-  const informed = { ...context, repo, holds: findHoldMemory(proposing, pullRequests) };
-  const plans = await planGroups(informed, { lookup, groups, closed }, options);
+  const informed = await informContext(context, { proposing, baseBranch, branches, closedOf }, options);
+  const { pullRequests, closed } = informed;
+  const plans = await planGroups(informed.context, { lookup, groups, closed }, options);
   const wanted = plans.flatMap(({ wanted }) => wanted ?? []);
   const held = new Set(plans.filter(({ isHeld }) => isHeld).map(({ branch }) => branch));
   const problems = dedupeProblems([...whole.problems, ...plans.flatMap((plan) => plan.problems)]);
@@ -95,7 +74,7 @@ export async function proposeChanges(
 /** Names of the groups that have something to change. */
 function listGroups(policies: readonly Policy[], { updates }: PlannedPass): readonly string[] {
   const changing = new Set(updates.map(({ policy }) => policy));
-  const names = policies.filter(({ key }) => changing.has(key)).map(({ group }) => group ?? batchGroup);
+  const names = policies.filter(({ key }) => changing.has(key)).map(nameGroup);
   return [...new Set(names)].sort();
 }
 
@@ -123,41 +102,15 @@ async function planGroups(
   const plans: GroupPlan[] = [];
   for (const group of groups) {
     const held = new Map<string, ClosedVersion>();
-    const wants = (policy: Policy) => isProposed(policy) && (policy.group ?? batchGroup) === group;
-    const choose = chooseWithout(context, { lookup, closed, held, signal: options.signal });
+    const wants = (policy: Policy) => isProposed(policy) && nameGroup(policy) === group;
+    const choose = chooseWithout(context, { lookup, closed, held, verdicts: false, signal: options.signal });
     const planned = await planPass(context, lookup, { ...options, wants, choose });
     const branch = nameBranch(planned.snapshot.branch, group);
     const wanted = planned.edits.length === 0 ? undefined : toWanted(planned, { group, branch });
-    const problems = [...planned.problems, ...[...held].map(([policy, version]) => describeClosed(policy, version))];
+    const problems = [...planned.problems, ...describeClosed(held)];
     plans.push({ branch, planned, wanted, isHeld: held.size > 0, problems });
   }
   return plans;
-}
-
-/** The policies' own choice, without what persons closed; `held` gets what that was, by policy. */
-function chooseWithout(
-  context: ProposingContext,
-  {
-    lookup,
-    closed,
-    held,
-    signal,
-  }: Pick<Planning, 'lookup' | 'closed'> & CallOptions & { held: Map<string, ClosedVersion> },
-): ChooseVersions {
-  return async (targets, holds) => {
-    const selecting = { ...toSelecting(context, { signal }), lookup, verdicts: false, holds };
-    const selected = await selectImages(targets, selecting);
-    const policies = new Map(targets.map(({ policy }) => [policy.key, policy]));
-    const selections = selected.selections.map((selection) => {
-      const policy = policies.get(selection.policy);
-      if (policy === undefined || closed.length === 0) return selection;
-      const left = holdClosed(policy, selection, closed);
-      const by = closed.find((version) => version.policy === policy.key);
-      if (left !== selection && by !== undefined) held.set(policy.key, by);
-      return left;
-    });
-    return { ...selected, selections };
-  };
 }
 
 function toWanted(
@@ -205,14 +158,6 @@ function listHeld(plans: readonly GroupPlan[], done: readonly Proposal[]): reado
   return plans
     .filter(({ branch, isHeld }) => isHeld && !told.has(branch))
     .map(({ branch }) => ({ branch, state: 'held', url: undefined, updates: [] }));
-}
-
-function describeClosed(policy: string, { version, url }: ClosedVersion): Problem {
-  const found = `a person closed the pull request of version "${version}" without a merge (${url})`;
-  return createProblem('ImageHeld', `Cannot update policy "${policy}": ${found}, a newer version was wanted`, {
-    policy,
-    remedy: 'Wait for a newer version, or open the pull request again.',
-  });
 }
 
 function describeHomeless(policies: readonly Policy[]): Problem {

@@ -74,7 +74,7 @@ export async function findClosedVersions(
 
 /**
  * The history as if each squash said what its pull request did: forges leave that out, or people do (GitLab and Gitea take
- * the title alone by default). Where a merge kept our commit, that one speaks for itself.
+ * the title alone by default), or keep a part. Where a merge kept our commit, that one speaks for itself.
  */
 export function tellMerged<Repo extends RepoHistory>(
   repo: Repo,
@@ -89,13 +89,24 @@ export function tellMerged<Repo extends RepoHistory>(
       const told: CommitInfo[] = [];
       for (const commit of listed.commits) {
         const pullRequest = commit.parents.length === 1 ? merged.get(commit.id) : undefined;
-        const isSilent = pullRequest !== undefined && readMarks(commit.message) === undefined;
-        const text = isSilent ? await readText(proposing, pullRequest, options) : '';
-        told.push(isSilent ? { ...commit, message: `${commit.message}\n\n${text}` } : commit);
+        const text =
+          pullRequest === undefined ? '' : await readMore(proposing, { message: commit.message, pullRequest }, options);
+        told.push(text === '' ? commit : { ...commit, message: `${commit.message}\n\n${text}` });
       }
       return { ...listed, commits: told };
     },
   };
+}
+
+/** What the pull request says besides its squash's message; what it says of holds counts while it is closed, not in history. */
+async function readMore(
+  proposing: Proposing,
+  { message, pullRequest }: { message: string; pullRequest: PullRequest },
+  options: CallOptions,
+): Promise<string> {
+  const isSilent = (readMarks(message)?.updates ?? []).length === 0 || isCut(message);
+  const text = isSilent ? await readText(proposing, pullRequest, options) : pullRequest.body;
+  return text.replace(/^Tallyman-(?:Hold|Resume): .*/gm, '');
 }
 
 /** The memory of holds that goes with those pull requests: what history says changes with each merge. */

@@ -150,6 +150,7 @@ export async function planPass(context: PassContext, lookup: ImageLookup, option
   const selected = holds.size === 0 ? free.selected : await chooseAgain({ targets, holds, choose }, free.selected);
   const { edits, ...planned } = holds.size === 0 ? free : await planSelected(context, stages, selected);
   const kept = findKept({ targets, edits, written });
+  const said = { sources: selected.sources, holds, kept, base: snapshot.commit };
   return {
     snapshot,
     policyCount: contents.policies.length,
@@ -159,7 +160,7 @@ export async function planPass(context: PassContext, lookup: ImageLookup, option
     changes: planned.changes,
     before: planned.before,
     groups: [...new Set(listPolicies(targets, edits).map(({ group }) => group))].sort(),
-    message: edits.length === 0 ? undefined : formatCommitMessage(edits, { sources: selected.sources, holds, kept }),
+    message: edits.length === 0 ? undefined : formatCommitMessage(edits, said),
     holds,
     problems: [...contents.problems, ...selected.problems, ...planned.problems, ...listHeld(targets, selected, holds)],
     wakeMs: earliest(selected.selections.map(({ wakeMs }) => wakeMs)),

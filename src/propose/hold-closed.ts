@@ -15,12 +15,19 @@ export interface ClosedVersion {
 }
 
 /**
- * The selection as closed pull requests leave it: held where its version is one of theirs, or not above one by the policy's
- * order. A digest has no order: only that very digest is held.
+ * The closed version, if any, that holds the selection's: the same one, or one that is above it by the policy's order. A digest
+ * has no order: only that very digest is held.
  */
-export function holdClosed(policy: Policy, selection: Selection, closed: readonly ClosedVersion[]): Selection {
-  const by = closed.find((version) => version.policy === policy.key && isHeld(policy, selection, version.version));
-  if (by === undefined) return selection;
+export function findHolding(
+  policy: Policy,
+  selection: Selection,
+  closed: readonly ClosedVersion[],
+): ClosedVersion | undefined {
+  return closed.find((version) => version.policy === policy.key && isHeld(policy, selection, version.version));
+}
+
+/** The selection as that closed pull request leaves it. */
+export function holdClosed(selection: Selection, by: ClosedVersion): Selection {
   return toHeld(selection, `${selection.tag}: ${by.version} was closed by a person without a merge, ${by.url}`);
 }
 

@@ -13,8 +13,9 @@ export interface ListedChange {
 
 /** GitLab and Gitea take 255 characters, GitHub 256. */
 const maxTitleChars = 250;
-/** GitHub takes 65,536. */
+/** GitHub takes 65,536; what is added later has room behind it. */
 const maxBodyChars = 60_000;
+const maxGrownChars = 65_000;
 const maxListed = 200;
 
 /** Stands in a body that has no room for all of its lines: the rest is in the commit alone. */
@@ -81,12 +82,38 @@ const overLine = 'Tallyman-Closed: obsolete';
 
 /** The body of a pull request that is closed because nothing of it is wanted any more. */
 export function markOver(body: string): string {
-  return isOver(body) ? body : `${body.trimEnd()}\n\n\`\`\`text\n${overLine}\n\`\`\`\n`;
+  return addLine(body, overLine);
 }
 
 /** The body of a closed pull request that holds no version of the policy any more. */
 export function markResumed(body: string, policy: string): string {
-  return `${body.trimEnd()}\n\n\`\`\`text\n${formatResumeMark(policy)}\n\`\`\`\n`;
+  return addLine(body, formatResumeMark(policy));
+}
+
+/** Where there is no room for the line, the first lines of the body give way: what they told is in the commit too. */
+function addLine(body: string, line: string): string {
+  const lines = body.trimEnd().split(/\r?\n/);
+  if (lines.includes(line)) return body;
+  const added = `\n\n\`\`\`text\n${line}\n\`\`\`\n`;
+  const grown = `${body.trimEnd()}${added}`;
+  if (grown.length <= maxGrownChars) return grown;
+  const ours = lines.filter((one) => isMark(one));
+  const block = takeLast(ours, maxGrownChars - added.length - cutLine.length - 20);
+  return `${cutLine}\n\n\`\`\`text\n${block.join('\n')}\n\`\`\`${added}`;
+}
+
+/** As many of the last lines as fit. */
+function takeLast(lines: readonly string[], maxChars: number): readonly string[] {
+  let left = maxChars;
+  const first = lines.findLastIndex((line) => {
+    left -= line.length + 1;
+    return left < 0;
+  });
+  return lines.slice(first + 1);
+}
+
+function isMark(line: string): boolean {
+  return /^Tallyman-[A-Z][a-z]+: /.test(line);
 }
 
 /** Whether Tallyman closed it: that holds no version. */

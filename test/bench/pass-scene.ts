@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { openSession } from '../../src/compose.ts';
 import { parseConfig } from '../../src/config/load-config.ts';
 import { createImagePoller } from '../../src/pipeline/poll-images.ts';
-import type { ProposingContext } from '../../src/pipeline/propose-changes.ts';
+import type { ProposingContext } from '../../src/pipeline/proposing-context.ts';
 import { createWorker, type WorkerOptions } from '../../src/pipeline/run-jobs.ts';
 import { type PassReport, runPass } from '../../src/pipeline/run-pass.ts';
 import { makeBareRepo } from '../services/git-server.ts';

@@ -91,15 +91,16 @@ export function testForge(name: string, sceneOf: () => ForgeScene): void {
       assert.deepEqual({ title: found?.title, body: found?.body }, next);
     });
 
-    it('closes one with a comment; it is listed as closed where its branch is asked for', async () => {
+    it('closes one with a comment; it is listed as closed where those are asked for, of whatever branch', async () => {
       const prefix = nextPrefix();
       await sceneOf().push(`${prefix}shop`);
       const { number } = await open(`${prefix}shop`);
       await sceneOf().forge.closePullRequest(number, { comment: 'Nothing to change any more', signal });
       assert.deepEqual(await sceneOf().comments(number), ['Nothing to change any more']);
       assert.deepEqual(await list(prefix), []);
-      assert.deepEqual(await list(prefix, [`${prefix}other`]), []);
-      const found = await list(prefix, [`${prefix}shop`]);
+      const found = await list(prefix, [`${prefix}other`]);
+      assert.deepEqual(await list(prefix, [`${prefix}shop`]), found);
+      assert.deepEqual(await list(`${prefix}other`, [`${prefix}other`]), []);
       assert.deepEqual(
         found.map(({ number, state, body }) => ({ number, state, body })),
         [{ number, state: 'closed', body: text.body }],

@@ -74,6 +74,7 @@ describe('a tag is pushed to the registry', () => {
     const trailers = runGit(bare, ['interpret-trailers', '--parse'], `${message}\n`).split('\n');
     assert.match(trailers.pop() ?? '', /^Tallyman-Plan: [0-9a-f]{40}$/);
     assert.deepEqual(trailers, [
+      `Tallyman-Base: ${start}`,
       `Tallyman-Update: shop/api ${host}/acme/api v0.9.0 -> v0.10.0`,
       `Tallyman-Update: shop/db ${host}/acme/db 1.0.0@${digests.old} -> 1.1.0@${digests.new}`,
       `Tallyman-Update: shop/web ${host}/acme/web 1.4.2 -> 1.5.0`,

@@ -57,7 +57,22 @@ describe('forge over HTTP', () => {
     open();
     const found = await forge.listPullRequests({ ...question, prefix: branch, closedOf: [branch] }, { signal });
     assert.deepEqual([found.length, found.at(-1)?.number, found.at(-1)?.state], [1000, closed?.number, 'closed']);
-    assert.equal(api.requests.filter((line) => line.includes('state=closed')).length, 10);
+    assert.equal(api.requests.filter((line) => line.includes('state=closed')).length, 13);
+  });
+
+  it('lists those that are over once for all branches, whatever they are called now', async () => {
+    const overs = ['renamed', 'shop'].map((name) =>
+      api.open({ title: 'T', body: '', head: `tallyman/once/${name}`, base: 'once' }),
+    );
+    for (const request of overs) request.state = 'closed';
+    const closedOf = ['shop', 'back', 'front'].map((name) => `tallyman/once/${name}`);
+    open();
+    const found = await forge.listPullRequests({ baseBranch: 'once', prefix: 'tallyman/once/', closedOf }, { signal });
+    assert.deepEqual(
+      found.map(({ headBranch }) => headBranch),
+      ['tallyman/once/shop', 'tallyman/once/renamed'],
+    );
+    assert.equal(api.requests.length, 2);
   });
 
   const busy: readonly { what: string; answer: JsonResponse | 'cut' }[] = [

@@ -120,6 +120,7 @@ for (const [name, withStage] of Object.entries(stages)) {
         assert.deepEqual(info, {
           id: tip,
           parents: [],
+          tree: runGit(bare, ['rev-parse', `${tip}^{tree}`]),
           message: 'Theirs\n\nKey: value',
           author: { name: 'Ada', email: 'ada@example.com' },
           whenMs: 1_700_000_000_000,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isLost, listSuspects } from '../../src/hold/find-lost.ts';
-import { readPastVersions } from '../../src/hold/read-past-versions.ts';
+import { findLoss, listSuspects } from '../../src/hold/find-lost.ts';
+import { readPastPlaces } from '../../src/hold/read-past-places.ts';
 import type { Policy } from '../../src/policy/policy.ts';
 import { findExplicitSites } from '../../src/target/find-explicit.ts';
 import { findSites, mergeSites } from '../../src/target/find-sites.ts';
@@ -13,6 +13,8 @@ const b = `sha256:${'bb'.repeat(32)}`;
 const encode = (text: string) => new TextEncoder().encode(text);
 const places = (...versions: readonly string[]) =>
   versions.map((version, index) => `k${index}: {image: "ghcr.io/acme/web${version}"}\n`).join('');
+const list = (...versions: readonly string[]) =>
+  `k:\n${versions.map((version) => `- image: ghcr.io/acme/web${version}\n`).join('')}`;
 
 /** Whether `f.yaml`, which held one of `past` once, lost what was written. */
 function loses(policy: Policy, update: { from?: string; to: string }, now: string, past: readonly string[]): boolean {
@@ -22,9 +24,12 @@ function loses(policy: Policy, update: { from?: string; to: string }, now: strin
   const written = { policy: policy.key, image: policy.image, from: update.from, to: update.to };
   const [suspect] = listSuspects(policy, [written], targets);
   if (suspect === undefined) return false;
-  return past.some((text) =>
-    isLost(suspect, readPastVersions(encode(text), { policy, file: 'f.yaml', present: targets })),
-  );
+  return past.some((text) => {
+    const bytes = encode(text);
+    const before = { file: 'f.yaml', bytes, sites: findSites(bytes, 'f.yaml') };
+    const places = readPastPlaces(before, { policy, present: targets });
+    return findLoss(suspect, { targets, past: places }) !== undefined;
+  });
 }
 
 describe('a file lost a version', () => {
@@ -45,7 +50,14 @@ describe('a file lost a version', () => {
     'not where a person went up': { update: up, now: places(':1.6.0'), past: [places(':1.5.0')], lost: false },
     'not where it never was': { update: up, now: places(':1.4.2'), past: [places(':1.4.2'), places(':1.4.1')], lost: false },
     'where one of two places was set back': { update: up, now: places(':1.5.0', ':1.4.2'), past: [places(':1.5.0', ':1.5.0')], lost: true },
-    'not where a second place is new': { update: up, now: places(':1.4.0', ':1.5.0'), past: [places(':1.5.0')], lost: false },
+    'not where a second place is new': { update: up, now: places(':1.5.0', ':1.4.0'), past: [places(':1.5.0')], lost: false },
+    'where it was set back beside a new place that has it': { update: up, now: places(':1.4.2', ':1.5.0'), past: [places(':1.5.0')], lost: true },
+    'where it was set back beside a new document that has it': { update: up, now: `${places(':1.4.2')}---\n${places(':1.5.0')}`, past: [places(':1.5.0')], lost: true },
+    'not where items of a list moved': { update: up, now: list(':1.4.0', ':1.5.0'), past: [list(':1.5.0', ':1.4.0'), list(':1.5.0')], lost: false },
+    'where one item of a list was set back': { update: up, now: list(':1.4.0', ':1.4.2'), past: [list(':1.5.0', ':1.4.0')], lost: true },
+    'where the place moved within the file and was set back': { update: up, now: `k9: {image: "ghcr.io/acme/web:1.4.2"}\n`, past: [places(':1.5.0')], lost: true },
+    'where it is written as Helm values now': { update: up, now: 'image: {repository: ghcr.io/acme/web, tag: 1.4.2}\n', past: ['image: ghcr.io/acme/web:1.5.0\n'], lost: true },
+    'where it has a marker now': { update: up, now: `image: ghcr.io/acme/web:1.4.2 # {"$imagepolicy": "shop:web"}\n`, past: ['image: ghcr.io/acme/web:1.5.0\n'], lost: true },
     'not where a place went': { update: up, now: places(':1.5.0'), past: [places(':1.5.0', ':1.5.0')], lost: false },
     'where one went up and one back': { update: up, now: places(':1.6.0', ':1.4.2'), past: [places(':1.5.0', ':1.5.0')], lost: true },
     'where another tag has another digest': { update: { to: `1.5.0@${b}` }, now: places(`:1.4.2@${a}`), past: [places(`:1.5.0@${b}`)], lost: true },

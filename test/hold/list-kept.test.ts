@@ -14,6 +14,7 @@ describe('listKept', () => {
   interface Row {
     /** `1.5.0`, or `1.4.2 1.5.0` with what stood there before. */
     readonly earlier: readonly string[];
+    /** As `earlier`. */
     readonly written: readonly string[];
     /** Places that are not written to. */
     readonly untouched: readonly string[];
@@ -25,6 +26,7 @@ describe('listKept', () => {
     'what stands elsewhere, above and below': { earlier: ['1.3.0', '1.5.0'], written: ['1.4.0'], untouched: ['1.5.0', '1.3.0'], kept: ['1.3.0', '1.5.0'] },
     'each once, whatever stood before': { earlier: ['1.4.2 1.5.0', '1.4.2 1.5.0'], written: ['1.4.0'], untouched: ['1.5.0', '1.5.0'], kept: ['1.5.0'] },
     'not what is written again': { earlier: ['1.5.0'], written: ['1.5.0'], untouched: ['1.5.0'], kept: [] },
+    'what is written again in place of another version': { earlier: ['1.6.0 1.5.0'], written: ['1.0.0 1.5.0'], untouched: ['1.5.0'], kept: ['1.5.0'] },
     'not what a person took away': { earlier: ['1.5.0'], written: ['1.4.0'], untouched: ['1.4.2'], kept: [] },
     'what a person’s newer version covers': { earlier: ['1.5.0'], written: ['1.4.0'], untouched: ['1.6.0'], kept: ['1.5.0'] },
     'nothing covered that is below what is written': { earlier: ['1.5.0'], written: ['1.5.1'], untouched: ['1.6.0'], kept: [] },
@@ -34,11 +36,12 @@ describe('listKept', () => {
   }; // biome-ignore format: rows
   for (const [name, { earlier, written, untouched, policy, kept }] of Object.entries(rows)) {
     it(name, () => {
-      const updates = earlier.map((text) => {
+      const read = (text: string) => {
         const [to = '', from] = text.split(' ').reverse();
         return update(to, from);
-      });
-      const after = { written, untouched: untouched.map(parseVersionText) };
+      };
+      const updates = earlier.map(read);
+      const after = { written: written.map(read), untouched: untouched.map(parseVersionText) };
       assert.deepEqual(
         listKept(testPolicy(policy), updates, after).map(({ to }) => to),
         kept,
@@ -48,7 +51,7 @@ describe('listKept', () => {
 
   it('keeps no more than a message shall carry, and of those the newest', () => {
     const versions = Array.from({ length: maxHeldVersions + 5 }, (_, index) => `1.${index}.0`);
-    const after = { written: ['0.1.0'], untouched: versions.map(parseVersionText) };
+    const after = { written: [update('0.1.0')], untouched: versions.map(parseVersionText) };
     const kept = listKept(testPolicy(), versions.map((to) => update(to)), after); // biome-ignore format: one line
     assert.deepEqual([kept.length, kept[0]?.to, kept.at(-1)?.to], [maxHeldVersions, '1.5.0', versions.at(-1)]);
   });

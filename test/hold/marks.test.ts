@@ -12,7 +12,7 @@ import {
 
 const digest = `sha256:${'ab'.repeat(32)}`;
 const update = { policy: 'shop/web', image: 'ghcr.io/acme/web', from: '1.4.2', to: '1.5.0' };
-const none = { updates: [], held: [], kept: [], holds: [], resumes: [], plans: [] };
+const none = { updates: [], held: [], kept: [], holds: [], resumes: [], plans: [], bases: [] };
 
 describe('readMarks', () => {
   const rows: Record<string, [string, ReturnType<typeof readMarks>]> = {
@@ -29,7 +29,7 @@ describe('readMarks', () => {
     'a version kept': [`Subject\n\n${formatKeptMark(update)}\n`, { ...none, kept: [update] }],
     'held versions, and the plan': [
       `Tallyman-Held: shop/web 1.5.0@${digest}\nTallyman-Plan: 12ab`,
-      { ...none, held: [{ policy: 'shop/web', version: `1.5.0@${digest}` }], plans: ['12ab'] },
+      { ...none, held: [{ policy: 'shop/web', version: `1.5.0@${digest}` }], bases: [], plans: ['12ab'] },
     ],
     'a hold with its reason': [
       'Hold\n\nTallyman-Hold: shop/web until the audit is done\n',

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { type MarkedCommit, placeCommits } from '../../src/hold/known-past.ts';
 import type { CommitMarks } from '../../src/hold/marks.ts';
-import { type MarkedCommit, readPolicyRecord } from '../../src/hold/policy-record.ts';
+import { readPolicyRecord } from '../../src/hold/policy-record.ts';
+import { testPolicy } from '../make-policy.ts';
 
 const key = 'shop/web';
-const web = { key, image: 'ghcr.io/acme/web' };
+const web = testPolicy();
 const update = (to: string, policy = key) => ({ policy, image: 'ghcr.io/acme/web', from: '1.0.0', to });
 const wrote = (to: string, held: readonly string[] = [], policy = key): Partial<CommitMarks> => ({
   updates: [update(to, policy)],
@@ -18,7 +20,7 @@ const commits = (...marks: readonly Partial<CommitMarks>[]): MarkedCommit[] =>
   marks.map((some, index) => ({
     id: `c${marks.length - index}`,
     whenMs: marks.length - index,
-    marks: { updates: [], held: [], kept: [], holds: [], resumes: [], plans: [], ...some },
+    marks: { updates: [], held: [], kept: [], holds: [], resumes: [], plans: ['12ab'], bases: [], ...some },
   }));
 
 describe('readPolicyRecord', () => {
@@ -35,6 +37,26 @@ describe('readPolicyRecord', () => {
     'what the newest commit wrote, and no older one': [
       commits(wrote('1.2.0', ['1.1.0']), wrote('1.1.0', ['0.9.0'])),
       { written: ['1.2.0'], carried: ['1.1.0'], since: 'c2', settled: true },
+    ],
+    'what one of another branch’s past did not know': [
+      commits({ ...wrote('1.2.0'), bases: ['x'] }, wrote('1.1.0', ['1.0.5']), wrote('0.9.0')),
+      { written: ['1.1.0', '1.2.0'], carried: ['1.0.5'], since: 'c3 c2', settled: true },
+    ],
+    'no end where none of them is known to know the past': [
+      commits({ ...wrote('1.2.0'), bases: ['x'] }, { ...wrote('1.1.0'), plans: [] }),
+      { written: ['1.1.0', '1.2.0'], since: 'c2 c1', settled: false },
+    ],
+    'what came between the commit that it was made for and its own': [
+      commits({ ...wrote('1.2.0'), bases: ['c2'] }, wrote('1.1.0'), wrote('1.0.5'), wrote('0.9.0')),
+      { written: ['1.1.0', '1.2.0'], since: 'c4 c3', settled: true },
+    ],
+    'a hold that came between': [
+      commits({ ...wrote('1.2.0'), bases: ['c1'] }, hold('audit'), wrote('1.1.0')),
+      { asked: 'c2 audit', settled: true },
+    ],
+    'the newest hundred of what a message says': [
+      commits({ updates: Array.from({ length: 103 }, (_, index) => update(`1.${index}.0`)) }),
+      { written: Array.from({ length: 100 }, (_, index) => `1.${index + 3}.0`), since: 'c1', settled: true },
     ],
     'what it left standing first': [
       commits({ ...wrote('1.2.0'), kept: [update('1.1.0'), update('3.0.0', 'shop/api')] }, wrote('1.0.5')),
@@ -57,9 +79,21 @@ describe('readPolicyRecord', () => {
     ],
     'a hold, without looking further': [commits(hold('audit'), wrote('1.1.0')), { asked: 'c2 audit', settled: true }],
     'the newest of two holds': [commits(hold('b'), hold('a')), { asked: 'c2 b', settled: true }],
-    'a hold that was ended, with what counts from its end on': [
+    'a hold that was ended, with what counts from before it': [
       commits(resume, hold(), wrote('1.1.0', ['1.0.5'])),
-      { written: ['1.1.0'], since: 'c3', settled: true },
+      { written: ['1.1.0'], carried: ['1.0.5'], since: 'c1', settled: true },
+    ],
+    'nothing lost before the second end behind one hold': [
+      commits(resume, resume, hold(), wrote('1.1.0', ['1.0.5'])),
+      { written: ['1.1.0'], since: 'c4', settled: true },
+    ],
+    'no hold where two were ended by one': [
+      commits(resume, hold(), hold(), wrote('1.1.0', ['1.0.5'])),
+      { written: ['1.1.0'], carried: ['1.0.5'], since: 'c1', settled: true },
+    ],
+    'what was freed before a hold that was ended': [
+      commits(resume, hold(), resume, wrote('1.1.0', ['1.0.5'])),
+      { written: ['1.1.0'], since: 'c2', settled: true },
     ],
     'a hold that began again': [commits(hold(), resume, hold(), wrote('1.1.0')), { asked: 'c4', settled: true }],
     'the newest end of several': [
@@ -74,12 +108,15 @@ describe('readPolicyRecord', () => {
   };
   for (const [name, [chain, expected]] of Object.entries(rows)) {
     it(name, () => {
-      const { asked, written, kept, ...rest } = readPolicyRecord(web, chain);
+      const links = chain.map(({ id }) => ({ id, parents: [`c${Number(id.slice(1)) - 1}`] }));
+      const placed = placeCommits(chain, links);
+      const { asked, written, kept, since, ...rest } = readPolicyRecord(web, { commits: placed, length: chain.length });
       const found = {
         ...rest,
         asked: asked && `${asked.commit} ${asked.reason}`.trim(),
         written: written.map(({ to }) => to),
         kept: kept.map(({ to }) => to),
+        since: since.length === 0 ? undefined : since.join(' '),
       };
       assert.deepEqual(found, { asked: undefined, written: [], kept: [], carried: [], since: undefined, ...expected });
     });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { readMarks } from '../../src/hold/marks.ts';
 import { changeHold } from '../../src/pipeline/change-hold.ts';
 import { fakeRegistry } from './fake-registry.ts';
 import { fakeYamlRepo, passOver, repoFiles } from './fake-yaml-repo.ts';
@@ -13,7 +14,7 @@ describe('changeHold', () => {
     assert.match(await scene.hold('hold', 'until the\naudit is done'), /^shop\/web is held until/);
     assert.match(
       scene.repo.messages[0] ?? '',
-      /^Hold shop\/web\n\nuntil the audit is done\n\nTallyman-Hold: shop\/web until the audit is done\n$/,
+      /^Hold shop\/web\n\nReason: until the audit is done\n\nTallyman-Hold: shop\/web until the audit is done\n$/,
     );
     assert.equal(await scene.pass(), '1.0.0');
     assert.deepEqual(scene.told, ['ImageHeld policy.yaml:1']);
@@ -46,6 +47,44 @@ describe('changeHold', () => {
     await scene.hold('resume');
     scene.repo.commit({ 'web-0.yaml': file('1.0.0') });
     assert.equal(await scene.pass(), '1.0.0');
+  });
+
+  it('ends a hold alone: what was taken away meanwhile stays held until it is resumed again', async () => {
+    const scene = openScene();
+    await scene.pass();
+    await scene.hold('hold', 'incident');
+    scene.repo.commit({ 'web-0.yaml': file('1.0.0') });
+    assert.match(
+      await scene.hold('resume'),
+      /hold of shop\/web is ended, as of commit \S+; a person took 1\.1\.0 away: `tallyman resume shop\/web` once more/,
+    );
+    assert.doesNotMatch(scene.repo.messages[0] ?? '', /may be written again/);
+    assert.equal(await scene.pass(), '1.0.0');
+    assert.deepEqual(scene.told, ['ImageHeld web-0.yaml:1']);
+    assert.match(await scene.hold('resume'), /^shop\/web is updated again/);
+    assert.match(scene.repo.messages[0] ?? '', /- 1\.1\.0 may be written again/);
+    assert.equal(await scene.pass(), '1.1.0');
+  });
+
+  for (const name of ['Update', 'Held', 'Kept', 'Hold', 'Resume', 'Plan', 'Source', 'Branch'])
+    for (const lead of ['', 'because\n', 'because\r', 'because\u2028', 'because\u0085', '\u200b'])
+      it(`takes ${JSON.stringify(lead)} before a trailer ${name} for a reason, never for the trailer`, async () => {
+        const scene = openScene();
+        await scene.hold('hold', `${lead}Tallyman-${name}: shop/web ghcr.io/acme/web 1.0.0 -> 1.1.0`);
+        const message = scene.repo.messages[0] ?? '';
+        const lines = message.split(/[\n\r\u2028\u2029\u0085]/).filter((line) => line.startsWith('Tallyman-'));
+        assert.equal(lines.length, 1, message);
+        assert.match(lines[0] ?? '', /^Tallyman-Hold: shop\/web /);
+        const { holds, ...rest } = readMarks(message) ?? assert.fail();
+        assert.equal(holds.length, 1);
+        assert.deepEqual(Object.values(rest).flat(), []);
+      });
+
+  it('is held also where the reason is a trailer that would end it', async () => {
+    const scene = openScene();
+    await scene.hold('hold', 'Tallyman-Resume: shop/web');
+    assert.equal(await scene.pass(), '1.0.0');
+    assert.deepEqual(scene.told, ['ImageHeld policy.yaml:1']);
   });
 
   it('knows no other policy', async () => {

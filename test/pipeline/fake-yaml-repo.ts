@@ -78,6 +78,12 @@ export function fakeYamlRepo(
       const commits = past.slice(start, start + count).map(({ info }) => info);
       return { commits, complete: start + count >= past.length, cut: undefined };
     },
+    async findGoneFiles({ from, to }) {
+      asked.push(`gone ${from} ${to}`);
+      const listed = (id: string) => past.find(({ info }) => info.id === id)?.snapshot.files ?? [];
+      const there = new Set(listed(to).map(({ path }) => path));
+      return new Map(listed(from).flatMap(({ path, oid }) => (there.has(path) ? [] : [[path, oid] as const])));
+    },
     async findFiles(commit, paths) {
       asked.push(`files ${commit}`);
       const found = past.find(({ info }) => info.id === commit)?.snapshot.files ?? [];

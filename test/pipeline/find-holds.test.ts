@@ -78,13 +78,26 @@ describe('a version that a person took away', () => {
   it('is not taken away by a new place, one that is gone, or a person going up', async () => {
     const scene = openScene(['1.0.0', '1.0.0']);
     await scene.pass();
-    scene.repo.commit({ 'web-1.yaml': undefined, 'new.yaml': file('1.0.0') });
+    scene.repo.commit({ 'new.yaml': file('1.0.0') });
     await scene.pass();
     assert.equal(scene.repo.read('new.yaml'), file('1.1.0'));
+    scene.repo.commit({ 'web-1.yaml': undefined });
+    await scene.pass();
     scene.repo.commit({ 'web-0.yaml': file('1.5.0') });
     scene.tags.push('1.6.0');
     assert.equal(await scene.pass(), '1.6.0');
     assert.deepEqual(scene.told, []);
+  });
+
+  it('may have been, where a file is gone and another one begins with an older version: so much is a rename', async () => {
+    const scene = openScene(['1.0.0', '1.0.0']);
+    await scene.pass();
+    scene.repo.commit({ 'web-1.yaml': undefined, 'new.yaml': file('1.0.0') });
+    await scene.pass();
+    assert.deepEqual([scene.repo.read('new.yaml'), scene.told], [file('1.0.0'), ['ImageHeld new.yaml:1']]);
+    scene.repo.commit({ 'web-2.yaml': file('1.1.0') });
+    await scene.pass();
+    assert.equal(scene.repo.read('new.yaml'), file('1.1.0'));
   });
 
   it('is what its digest is: the tag pushed anew is another', async () => {

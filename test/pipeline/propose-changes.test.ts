@@ -4,8 +4,8 @@ import { TallymanError } from '../../src/error/tallyman-error.ts';
 import { changeHold } from '../../src/pipeline/change-hold.ts';
 import { commitAndPropose } from '../../src/pipeline/commit-and-propose.ts';
 import type { BranchPush, CommitInfo, Forge, PullRequest, RepoBranches } from '../../src/pipeline/ports.ts';
-import type { ProposingContext } from '../../src/pipeline/propose-changes.ts';
 import { createProposalMemory } from '../../src/pipeline/propose-facts.ts';
+import type { ProposingContext } from '../../src/pipeline/proposing-context.ts';
 import { fakeRegistry, listingOf, unavailable } from './fake-registry.ts';
 import { fakeYamlRepo, passOver, repoFiles } from './fake-yaml-repo.ts';
 

@@ -64,10 +64,8 @@ describe('a checkout of depth 1', () => {
     const set = await setImage(context, { repository, tag: '1.5.0', digest: undefined }, { signal });
     assert.deepEqual([codes(set.problems), set.commits], [['HistoryShallow'], []]);
     assert.deepEqual([set.policies[0]?.outcome], ['refused']);
-    for (const verb of ['hold', 'resume'] as const) {
-      const changed = await changeHold(context, { verb, policy: 'shop/web', reason: '' }, { signal });
-      assert.deepEqual([changed.commit, changed.problem?.code], [undefined, 'HistoryShallow']);
-    }
+    const changed = await changeHold(context, { verb: 'resume', policy: 'shop/web', reason: '' }, { signal });
+    assert.deepEqual([changed.commit, changed.problem?.code], [undefined, 'HistoryShallow']);
     const { hold, tags } = await explainPolicy(context, openLookup(context, { signal }), { key: 'shop/web', signal });
     assert.equal(hold?.endsAt, tip);
     assert.match(tags.find(({ tag }) => tag === '1.5.0')?.reason ?? '', /history here ends/);
@@ -75,11 +73,25 @@ describe('a checkout of depth 1', () => {
     assert.match(readFileSync(join(tree, web), 'utf8'), /:1\.4\.2\n/);
   });
 
+  it('is no hindrance to a hold, which needs no past', async () => {
+    const context = openTree(checkOut(await makeReverted(), 1));
+    const change = { verb: 'hold', policy: 'shop/web', reason: 'audit' } as const;
+    const held = await changeHold(context, change, { signal });
+    assert.deepEqual([held.problem, held.commit === undefined], [undefined, false]);
+    assert.deepEqual(codes((await runPass(context, { signal })).problems), ['ImageHeld']);
+    assert.match((await changeHold(context, change, { signal })).told, /is held since .*: audit: nothing to do/);
+    const ended = await changeHold(context, { ...change, verb: 'resume' }, { signal });
+    assert.match(ended.told, /is ended.*; nothing is written all the same: the history here ends at commit/);
+    assert.deepEqual(codes((await runPass(context, { signal })).problems), ['HistoryShallow']);
+  });
+
   it('writes nothing above either, and no digest beside what is there', async () => {
     const bare = await makeReverted();
     const above = await runPass(openTree(checkOut(bare, 1), ['1.6.0']), { signal });
     assert.deepEqual([above.commit, codes(above.problems)], [undefined, ['HistoryShallow']]);
-    commitFiles(bare, { 'web/policy.yaml': `${policy('web', { range: '<1.5.0' })}  pin: digest\n` });
+    commitFiles(bare, {
+      'web/policy.yaml': `${policy('web', { range: '<1.5.0' })}  pin: digest\n`,
+    });
     const pinned = await runPass(openTree(checkOut(bare, 1)), { signal });
     assert.deepEqual([pinned.commit, codes(pinned.problems)], [undefined, ['HistoryShallow']]);
   });

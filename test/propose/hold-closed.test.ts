@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { holdClosed } from '../../src/propose/hold-closed.ts';
+import { findHolding, holdClosed } from '../../src/propose/hold-closed.ts';
 import type { Selection } from '../../src/select/selection.ts';
 import { testPolicy, testSelection } from '../make-policy.ts';
 
@@ -48,20 +48,26 @@ const cases: readonly {
   },
 ];
 
-describe('holdClosed', () => {
+describe('findHolding', () => {
   for (const { what, selection = {}, version, held, digest } of cases)
     it(`${what}: ${held ? 'held' : 'free'}`, () => {
       const policy = testPolicy(digest ? { select: { kind: 'digest', tag: 'main' } } : {});
       const given = testSelection(selection);
       const closed = [{ policy: 'shop/web', version, url: 'https://forge/7' }];
-      const left = holdClosed(policy, given, closed);
-      assert.equal(left.kind === 'held', held);
-      if (held) assert.deepEqual([left.tag, left.digest], [undefined, undefined]);
-      else assert.equal(left, given);
+      const by = findHolding(policy, given, closed);
+      assert.equal(by, held ? closed[0] : undefined);
+      if (by === undefined) return;
+      const { kind, tag, digest: left } = holdClosed(given, by);
+      assert.deepEqual([kind, tag, left], ['held', undefined, undefined]);
     });
 
   it('leaves other policies alone', () => {
     const given = testSelection();
-    assert.equal(holdClosed(testPolicy(), given, [{ policy: 'shop/api', version: '1.5.0', url: '' }]), given);
+    assert.equal(findHolding(testPolicy(), given, [{ policy: 'shop/api', version: '1.5.0', url: '' }]), undefined);
+  });
+
+  it('names the one that holds, not another', () => {
+    const closed = ['1.4.9', '1.6.0'].map((version) => ({ policy: 'shop/web', version, url: '' }));
+    assert.equal(findHolding(testPolicy(), testSelection(), closed)?.version, '1.6.0');
   });
 });

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { readMarks } from '../../src/hold/marks.ts';
 import { nameBranch } from '../../src/propose/branch-name.ts';
-import { formatCode, formatPullRequest, isCut, isOver, markOver } from '../../src/propose/pull-request-text.ts';
+import {
+  formatCode,
+  formatPullRequest,
+  isCut,
+  isOver,
+  markOver,
+  markResumed,
+} from '../../src/propose/pull-request-text.ts';
 import { runGit } from '../services/git-server.ts';
 
 const message = (updates: number, subject = 'Update images'): string => {
@@ -67,6 +74,32 @@ it('a body that is marked as over stays so, also with the line ends of a web for
   assert.ok(isOver(over));
   assert.equal(markOver(over), over);
   assert.ok(isOver(over.replaceAll('\n', '\r\n')));
+});
+
+describe('markResumed', () => {
+  it('says it once, behind what the body says', () => {
+    const body = markResumed(formatPullRequest(message(1), [change]).body, 'shop/web');
+    assert.deepEqual(readMarks(body)?.resumes, ['shop/web']);
+    assert.equal(readMarks(body)?.updates.length, 1);
+    assert.equal(markResumed(body, 'shop/web'), body);
+    assert.deepEqual(readMarks(markResumed(body, 'shop/api'))?.resumes, ['shop/web', 'shop/api']);
+  });
+
+  it('stays within the limits of forges, however many policies and whatever a person wrote there', () => {
+    let body = formatPullRequest(message(300), [change]).body.concat(
+      '\n',
+      'x'.repeat(20_000),
+      '\n',
+      '- y\n'.repeat(500),
+    );
+    const policies = Array.from({ length: 300 }, (_, index) => `shop/app-${index}-${'n'.repeat(100)}`);
+    for (const policy of policies) body = markResumed(body, policy);
+    assert.ok(body.length < 65_536, String(body.length));
+    assert.deepEqual(readMarks(body)?.resumes, policies);
+    assert.ok(isCut(body), 'its versions are read from the commit');
+    const over = markOver(body);
+    assert.ok(isOver(over) && over.length < 65_536);
+  });
 });
 
 describe('nameBranch', () => {
