@@ -5,6 +5,7 @@ import { formatCanonical } from '../image/reference.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Selection } from '../select/selection.ts';
 import type { TagFacts } from '../select/tag-facts.ts';
+import { waitForWindow } from '../select/write-window.ts';
 import { formatVersion, readCurrent, type Target } from '../target/target.ts';
 import type { ImageSource } from './commit-message.ts';
 import { confirmDecisions, recordAnswers } from './confirm-decisions.ts';
@@ -57,7 +58,23 @@ export async function selectImages(targets: readonly Target[], options: SelectOp
   const { decisions: all, ...confirmed } = await confirmDecisions(decisions, gathering);
   const asked = all.flatMap(({ policy, asked: tags }) => [...tags.keys()].map((tag) => ({ policy, tag })));
   problems.push(...describeMoved([...watched, ...asked], gathering));
-  return { ...confirmed, problems };
+  return { ...confirmed, selections: waitForWindows(confirmed.selections, usable, options), problems };
+}
+
+/** What is decided is written only in the windows of its policy. */
+function waitForWindows(
+  selections: readonly Selection[],
+  policies: readonly Policy[],
+  { nowMs }: Pick<SelectOptions, 'nowMs'>,
+): readonly Selection[] {
+  const windowed = new Map(
+    policies.filter(({ windows }) => windows !== undefined).map((policy) => [policy.key, policy]),
+  );
+  if (windowed.size === 0) return selections;
+  return selections.map((selection) => {
+    const policy = windowed.get(selection.policy);
+    return policy === undefined ? selection : waitForWindow(policy, selection, { nowMs });
+  });
 }
 
 const recordedTogether = 64;

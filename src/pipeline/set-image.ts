@@ -8,6 +8,7 @@ import { formatCanonical, type ImageRepository } from '../image/reference.ts';
 import type { Policy } from '../policy/policy.ts';
 import { isUpgrade, selectTag } from '../select/select-tag.ts';
 import type { Selection } from '../select/selection.ts';
+import { describeOpening, nextOpening } from '../select/write-window.ts';
 import { formatVersion, readCurrent, type Target } from '../target/target.ts';
 import { readImageSource } from './commit-message.ts';
 import { describeForbidden } from './policy-problems.ts';
@@ -80,8 +81,11 @@ export async function setImage(
   };
 }
 
-function describeUnsettable(policy: Policy, { allowedRegistries }: PassContext): string | undefined {
+function describeUnsettable(policy: Policy, { allowedRegistries, clock }: PassContext): string | undefined {
   if (policy.suspend) return 'suspended';
+  const nowMs = clock.nowMs();
+  const opensMs = nextOpening(policy.windows ?? [], nowMs);
+  if (opensMs !== nowMs) return `outside its windows, ${describeOpening(opensMs)}`;
   if (policy.mode === 'pull-request') return 'it asks for pull requests, a pass opens those';
   return describeForbidden(policy, allowedRegistries)?.message;
 }

@@ -37,12 +37,21 @@ export function waitForWindow(
   if (opensMs === nowMs || selection.tag === undefined) return selection;
   const nothing = { tag: undefined, digest: undefined };
   if (selection.kind !== 'update') return { ...selection, ...nothing };
-  const opens = opensMs === undefined ? 'never opens' : `opens ${new Date(opensMs).toISOString().slice(0, 16)}Z`;
-  const reason = `${selection.tag}: waits for its window, which ${opens}`;
+  const reason = `${selection.tag}: outside its windows, ${describeOpening(opensMs)}`;
   const tags = selection.tags.map((verdict) =>
     verdict.verdict === 'selected' ? { ...verdict, verdict: 'waiting' as const, reason } : verdict,
   );
   return { ...selection, ...nothing, kind: 'waiting', reason, wakeMs: opensMs, tags };
+}
+
+/**
+ * When the next window opens, as reasons tell it.
+ *
+ * @example
+ * describeOpening(0) // 'the next opens 1970-01-01T00:00Z'
+ */
+export function describeOpening(opensMs: number | undefined): string {
+  return opensMs === undefined ? 'none ever opens' : `the next opens ${new Date(opensMs).toISOString().slice(0, 16)}Z`;
 }
 
 function isOpen({ days, from, to, timeZone }: WriteWindow, nowMs: number): boolean {

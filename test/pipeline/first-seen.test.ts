@@ -52,6 +52,19 @@ function openScene(spec: string, images: Record<string, string>, currents?: read
   };
 }
 
+describe('windows of a policy', () => {
+  it('let a version wait for the next one, and the newest of them is written then', async () => {
+    const hours = '{from: "09:00", to: "17:00", timeZone: Europe/Berlin}';
+    const scene = openScene(`select: {semver: "*"}, write: {windows: [${hours}]}`, { '1.0.0': 'a', '1.1.0': 'b' });
+    const opensMs = Date.parse('2023-11-15T08:00Z');
+    const first = await scene.pass();
+    assert.deepEqual([first.written, first.codes, first.wakeMs], [[], [], opensMs]);
+    scene.push({ '1.2.0': 'c' });
+    assert.deepEqual((await scene.pass(opensMs - scene.clock.time - 1)).written, []);
+    assert.deepEqual((await scene.pass(1)).written, ['1.0.0 → 1.2.0']);
+  });
+});
+
 describe('minimumAge where the registry tells no times', () => {
   it('counts from when the image was first seen behind the tag, and no earlier', async () => {
     const scene = openScene(aged, { '1.0.0': 'a', '1.1.0': 'b' });

@@ -124,7 +124,7 @@ describe('waitForWindow', () => {
   it('lets a new version wait, and tells since when it need not', () => {
     const tags = [{ tag: '1.5.0', verdict: 'selected', reason: 'highest' } as const];
     const found = waitForWindow(nights, testSelection({ digest: 'sha256:00', tags }), { nowMs: noon });
-    const reason = '1.5.0: waits for its window, which opens 2026-11-24T22:00Z';
+    const reason = '1.5.0: outside its windows, the next opens 2026-11-24T22:00Z';
     const waiting = { kind: 'waiting', tag: undefined, digest: undefined, reason, wakeMs: opensMs } as const;
     assert.deepEqual(found, testSelection({ ...waiting, tags: [{ tag: '1.5.0', verdict: 'waiting', reason }] }));
   });
