@@ -29,8 +29,16 @@ export function nameWatched(
   const answer = lookup.tagsOf(policy.repository);
   if ('error' in answer) return [];
   const current = new Set(targets.flatMap((target) => readCurrent(target).tag ?? []));
-  const names = `\n${answer.value.names}\n`;
-  return [...current].filter((tag) => names.includes(`\n${tag}\n`)).map((tag) => ({ policy, tag }));
+  return [...current].filter((tag) => hasLine(answer.value.names, tag)).map((tag) => ({ policy, tag }));
+}
+
+/** Whether a line of the text is that one; nothing is copied, for this is asked for all policies at each pass. */
+function hasLine(text: string, line: string): boolean {
+  for (let start = text.indexOf(line); start !== -1; start = text.indexOf(line, start + 1)) {
+    const end = start + line.length;
+    if ((start === 0 || text[start - 1] === '\n') && (end === text.length || text[end] === '\n')) return true;
+  }
+  return false;
 }
 
 /** A problem for each of the tags that was moved lately. */
