@@ -6,8 +6,8 @@ import type { Policy } from '../policy/policy.ts';
 import type { Selection } from '../select/selection.ts';
 import type { Answer } from './answer.ts';
 import { type ImageSource, readImageSource } from './commit-message.ts';
-import { agedFrom, type Decision, type Gathering, isBlocking, selectByFacts } from './decision.ts';
-import type { FirstSeen } from './first-seen.ts';
+import { type Decision, entryOf, type Gathering, isAging, isBlocking, selectByFacts, startAge } from './decision.ts';
+import { pushTimeOf } from './pack-listing.ts';
 import { describeEndless, maxTagsAsked, toPolicyProblem } from './policy-problems.ts';
 import type { ManifestQuestion } from './poll-images.ts';
 import type { ManifestInfo } from './ports.ts';
@@ -22,16 +22,35 @@ export interface ConfirmedDecisions {
 }
 
 /** The tag whose manifest decides how it goes on; undefined where the decision stands. */
-function tagToAsk(
-  { policy, unpinned, asked, byLedger, selection }: Decision,
-  firstSeen: FirstSeen,
-): string | undefined {
+function tagToAsk(decision: Decision, sources: TimeSources): string | undefined {
+  const { policy, unpinned, asked, selection } = decision;
   const { kind, tag, waits } = selection;
-  // The clock of what waits for its age begins with the first look behind the tag.
-  if (byLedger && waits !== undefined && !asked.has(waits) && agedFrom(policy, waits, firstSeen) === undefined)
-    return waits;
+  if (waits !== undefined && !asked.has(waits) && isToLookBehind(decision, waits, sources)) return waits;
   if (tag === undefined || asked.has(tag)) return undefined;
   return kind === 'update' || policy.select.kind === 'digest' || unpinned.has(tag) ? tag : undefined;
+}
+
+type TimeSources = Pick<Gathering, 'lookup' | 'firstSeen'>;
+
+/** The clock of what waits for its age begins with the first look behind the tag; where the registry tells times, that look shows later whether it was moved. */
+function isToLookBehind(decision: Decision, waits: string, { lookup, firstSeen }: TimeSources): boolean {
+  const { policy, byLedger } = decision;
+  if (!byLedger && !isAging(policy)) return false;
+  const digestSeenMs = entryOf(policy, waits, firstSeen)?.digestSeenMs;
+  if (digestSeenMs === undefined) return true;
+  const pushedMs = tellPushTime(decision, waits, lookup)?.pushedMs;
+  return pushedMs !== undefined && digestSeenMs < pushedMs;
+}
+
+/** What the registry says of the tag's time; undefined where the ledger tells times. */
+function tellPushTime(
+  { policy, byLedger }: Decision,
+  tag: string,
+  lookup: Gathering['lookup'],
+): { readonly pushedMs: number | undefined } | undefined {
+  if (byLedger) return undefined;
+  const answer = lookup.tagsOf(policy.repository);
+  return { pushedMs: 'error' in answer ? undefined : pushTimeOf(answer.value, tag) };
 }
 
 /** Asks for manifests until each decision stands; a policy whose manifest is not to be had keeps what it has. */
@@ -44,10 +63,11 @@ export async function confirmDecisions(
   const { lookup, firstSeen } = options;
   let all = decisions;
   for (;;) {
-    const asking = findQuestions(all, { failed, firstSeen });
+    const asking = findQuestions(all, { failed, lookup, firstSeen });
     if (asking.size === 0) break;
     await lookup.fetchManifests([...asking.values()]);
-    const isRecorded = ([{ policy, byLedger }]: [Decision, ManifestQuestion]) => byLedger || isWatchable(policy);
+    const isRecorded = ([{ policy, byLedger }]: [Decision, ManifestQuestion]) =>
+      byLedger || isAging(policy) || isWatchable(policy);
     const recorded = [...asking].filter(isRecorded).map(([, question]) => question);
     await recordAnswers(recorded, { lookup, firstSeen });
     const learned: Decision[] = [];
@@ -68,11 +88,11 @@ export async function confirmDecisions(
 /** What is to be asked for decisions that are open; a policy that has asked for too much gets a problem. */
 function findQuestions(
   decisions: readonly Decision[],
-  { failed, firstSeen }: { failed: Map<Policy, Problem>; firstSeen: FirstSeen },
+  { failed, ...times }: TimeSources & { failed: Map<Policy, Problem> },
 ): ReadonlyMap<Decision, ManifestQuestion> {
   const open = decisions.flatMap((decision) => {
-    const tag = failed.has(decision.policy) ? undefined : tagToAsk(decision, firstSeen);
-    return tag === undefined ? [] : [[decision, toQuestion(decision, tag, firstSeen)] as const];
+    const tag = failed.has(decision.policy) ? undefined : tagToAsk(decision, times);
+    return tag === undefined ? [] : [[decision, toQuestion(decision, tag, times)] as const];
   });
   for (const [{ policy, asked }] of open) if (asked.size >= maxTagsAsked) failed.set(policy, describeEndless(policy));
   return new Map(open.filter(([{ policy }]) => !failed.has(policy)));
@@ -82,17 +102,19 @@ function findQuestions(
 function answerOf(
   { policy, byLedger }: Decision,
   question: ManifestQuestion,
-  { lookup, firstSeen }: Pick<Gathering, 'lookup' | 'firstSeen'>,
+  { lookup, firstSeen }: TimeSources,
 ): Answer<ManifestInfo> {
   const seen = firstSeen.entriesOf(policy.repository);
-  if (seen !== undefined && 'error' in seen && (byLedger || isBlocking(policy))) return seen;
+  if (seen !== undefined && 'error' in seen && (byLedger || isAging(policy) || isBlocking(policy))) return seen;
   return lookup.manifestOf(question);
 }
 
 /** A tag whose time has come is looked at anew: what was seen behind it before may be there no more. */
-function toQuestion({ policy, byLedger }: Decision, tag: string, firstSeen: FirstSeen): ManifestQuestion {
+function toQuestion(decision: Decision, tag: string, { lookup, firstSeen }: TimeSources): ManifestQuestion {
+  const { policy, selection } = decision;
   const { repository, platforms, minimumAgeMs } = policy;
-  const agedFromMs = byLedger && minimumAgeMs > 0 ? agedFrom(policy, tag, firstSeen) : undefined;
+  const isDue = isAging(policy) && tag !== selection.waits;
+  const agedFromMs = isDue ? startAge(entryOf(policy, tag, firstSeen), tellPushTime(decision, tag, lookup)) : undefined;
   const notBeforeMs = agedFromMs === undefined ? undefined : agedFromMs + minimumAgeMs;
   return { repository, tag, platforms: platforms.length > 0, ...(notBeforeMs !== undefined && { notBeforeMs }) };
 }
@@ -114,8 +136,8 @@ async function learn(
     sources.set(`${policy.image}:${tag}`, source).set(`${policy.image}:${tag}@${digest}`, source);
   const asked = new Map(decision.asked).set(tag, { digest, ...(platforms && { platforms }) });
   const held = options.holds?.has(policy.key) === true;
-  const decides =
-    policy.select.kind === 'digest' || policy.platforms.length > 0 || held || decision.byLedger || isBlocking(policy);
+  const isByLedger = decision.byLedger || isAging(policy) || isBlocking(policy);
+  const decides = policy.select.kind === 'digest' || policy.platforms.length > 0 || held || isByLedger;
   const answer = decides ? lookup.tagsOf(policy.repository) : undefined;
   if (answer === undefined || 'error' in answer) return { ...decision, asked, selection: { ...selection, digest } };
   return { ...decision, asked, selection: await selectByFacts({ ...decision, asked }, answer.value, options) };
@@ -124,7 +146,7 @@ async function learn(
 /** Has the ledger take in what is behind the tags, as far as the registry answered. */
 export async function recordAnswers(
   questions: readonly ManifestQuestion[],
-  { lookup, firstSeen }: Pick<Gathering, 'lookup' | 'firstSeen'>,
+  { lookup, firstSeen }: TimeSources,
 ): Promise<void> {
   const byRepository = groupBy(questions, ({ repository }) => formatCanonical(repository));
   const recording = [...byRepository.values()].map(async (same) => {

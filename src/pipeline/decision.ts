@@ -6,6 +6,7 @@ import type { Policy } from '../policy/policy.ts';
 import { selectTag } from '../select/select-tag.ts';
 import type { Selection } from '../select/selection.ts';
 import type { TagFacts } from '../select/tag-facts.ts';
+import type { LedgerEntry } from '../sighting/sighting.ts';
 import { type FirstSeen, needsLedger } from './first-seen.ts';
 import type { Ledger } from './job-ports.ts';
 import type { ImageLookup } from './look-up-images.ts';
@@ -56,7 +57,7 @@ export async function selectByFacts(
   const hold = holds?.get(policy.key);
   const question = { policy, listing, current, asked, nowMs };
   // What the ledger knows is no part of the question: other processes write there.
-  const isUsual = hold === undefined && !verdicts && !byLedger && !isBlocking(policy);
+  const isUsual = hold === undefined && !verdicts && !byLedger && !isBlocking(policy) && !knowsMoves(policy, firstSeen);
   const known = isUsual ? recallSelection(question) : undefined;
   if (known !== undefined) return known;
   const selection = selectAnew(question, { hold, firstSeen });
@@ -96,8 +97,10 @@ export function gatherFacts(
     [...names].map((tag) => {
       const entry = entries?.get(tag);
       const seenMs = pushedMs === undefined ? entry?.seenMs : pushedMs.get(tag);
-      const agedFromMs = pushedMs === undefined ? entry?.digestSeenMs : seenMs;
-      return [tag, { seenMs, agedFromMs, movedFrom: entry?.movedFrom, platforms, ...asked.get(tag) }];
+      const found = asked.get(tag);
+      const isOther = found?.digest !== undefined && entry?.digest !== undefined && found.digest !== entry.digest;
+      const agedFromMs = isOther ? undefined : startAge(entry, pushedMs && { pushedMs: seenMs });
+      return [tag, { seenMs, agedFromMs, movedFrom: entry?.movedFrom, platforms, ...found }];
     }),
   );
 }
@@ -107,8 +110,33 @@ export function isBlocking({ mutation }: Policy): boolean {
   return mutation === 'block';
 }
 
-/** From when on the tag's age counts by the ledger; undefined where nobody looked behind it. */
-export function agedFrom({ repository }: Policy, tag: string, firstSeen: FirstSeen): number | undefined {
+/** Whether the policy's tags have to be of an age: then it counts what is behind them, whoever tells times. */
+export function isAging({ minimumAgeMs }: Policy): boolean {
+  return minimumAgeMs > 0;
+}
+
+/** What the ledger knows of the tag; undefined where nothing was taken in. */
+export function entryOf({ repository }: Policy, tag: string, firstSeen: FirstSeen): LedgerEntry | undefined {
   const seen = firstSeen.entriesOf(repository);
-  return seen !== undefined && 'value' in seen ? seen.value.get(tag)?.digestSeenMs : undefined;
+  return seen !== undefined && 'value' in seen ? seen.value.get(tag) : undefined;
+}
+
+/**
+ * From when on a tag's age counts; undefined where that is not known. Where the registry tells times, its own counts, but a
+ * tag that was seen to move is no older than its image: the time may have been told before.
+ */
+export function startAge(
+  entry: LedgerEntry | undefined,
+  told: { readonly pushedMs: number | undefined } | undefined,
+): number | undefined {
+  if (told === undefined) return entry?.digestSeenMs;
+  const { pushedMs } = told;
+  if (pushedMs === undefined || entry?.movedFrom === undefined) return pushedMs;
+  return Math.max(pushedMs, entry.digestSeenMs ?? pushedMs);
+}
+
+function knowsMoves(policy: Policy, firstSeen: FirstSeen): boolean {
+  const seen = isAging(policy) ? firstSeen.entriesOf(policy.repository) : undefined;
+  if (seen === undefined || 'error' in seen) return false;
+  return [...seen.value.values()].some(({ movedFrom }) => movedFrom !== undefined);
 }

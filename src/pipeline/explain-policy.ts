@@ -83,7 +83,8 @@ async function judgeTags(
   const listing = unpackListing(answer.value);
   const nowMs = context.clock.nowMs();
   const firstSeen = createFirstSeen(context.ledger, { nowMs, signal });
-  if (needsLedger(policy, answer.value)) await firstSeen.recordTags(policy.repository, listing.tags);
+  const isByLedger = needsLedger(policy, answer.value);
+  if (needsPushTimes(policy)) await firstSeen.recordTags(policy.repository, isByLedger ? listing.tags : []);
   const facts = gatherFacts(policy, listing, { firstSeen });
   const [selection = selectTag(policy, listing.tags, undefined, { facts, nowMs })] = selections;
   return sortVerdicts(policy, selection.tags, facts);

@@ -35,6 +35,12 @@ export function unpackListing({ names, times, ...fault }: PackedListing): TagLis
   return { tags, pushedMs: new Map(known), ...fault };
 }
 
+/** When the registry says that the tag was pushed; undefined where it does not. */
+export function pushTimeOf({ names, times }: PackedListing, tag: string): number | undefined {
+  const timeMs = times?.[names.split('\n').indexOf(tag)];
+  return timeMs === undefined || Number.isNaN(timeMs) ? undefined : timeMs;
+}
+
 /** Whether both say the same; times count where both have them. */
 export function isSameListing(a: PackedListing, b: PackedListing): boolean {
   if (a.names !== b.names) return false;

@@ -9,7 +9,7 @@ import { waitForWindow } from '../select/write-window.ts';
 import { formatVersion, readCurrent, type Target } from '../target/target.ts';
 import type { ImageSource } from './commit-message.ts';
 import { confirmDecisions, recordAnswers } from './confirm-decisions.ts';
-import { type Decision, type Gathering, isBlocking, type SelectOptions, selectByFacts } from './decision.ts';
+import { type Decision, type Gathering, isAging, isBlocking, type SelectOptions, selectByFacts } from './decision.ts';
 import { createFirstSeen, needsLedger } from './first-seen.ts';
 import { unpackListing } from './pack-listing.ts';
 import {
@@ -112,11 +112,14 @@ async function decide(policy: Policy, targets: readonly Target[], options: Gathe
     problems.push(toPolicyProblem(policy, answer.error));
     return [];
   }
-  if (answer.stale !== undefined) problems.push(describeStale(policy, answer.stale));
   const byLedger = needsLedger(policy, answer.value);
-  // A look that failed does not say that the registry tells no times.
-  if (byLedger && answer.stale !== undefined) return [];
-  const seen = byLedger || isBlocking(policy) ? firstSeen.entriesOf(policy.repository) : undefined;
+  if (answer.stale !== undefined) {
+    // A look that failed does not say that the registry tells no times, and tags may have been moved since the last one.
+    const isRefused = byLedger || isAging(policy);
+    problems.push(isRefused ? toPolicyProblem(policy, answer.stale.error) : describeStale(policy, answer.stale));
+    if (isRefused) return [];
+  }
+  const seen = byLedger || isAging(policy) || isBlocking(policy) ? firstSeen.entriesOf(policy.repository) : undefined;
   if (seen !== undefined && 'error' in seen) {
     problems.push(toPolicyProblem(policy, seen.error));
     return [];

@@ -6,7 +6,7 @@ import { createPassJob } from '../../src/pipeline/pass-job.ts';
 import { createImagePoller } from '../../src/pipeline/poll-images.ts';
 import { openLookup, type PassReport, planPass, runPass } from '../../src/pipeline/run-pass.ts';
 import { memoryLedger } from '../ledger/memory-ledger.ts';
-import { fakeRegistry, listingOf, manifestWith, testClock } from './fake-registry.ts';
+import { fakeRegistry, listingOf, manifestWith, testClock, unavailable } from './fake-registry.ts';
 import { fakeYamlRepo, passOver, repoFiles } from './fake-yaml-repo.ts';
 import { recordingLog } from './recording-log.ts';
 
@@ -173,6 +173,67 @@ describe('minimumAge where the registry tells no times', () => {
       tags.slice(0, 2).map(({ tag, verdict, reason }) => `${tag} ${verdict}: ${reason}`),
       ['1.2.0 waiting: younger than 24h', '1.1.0 waiting: age is not known'],
     );
+  });
+});
+
+describe('minimumAge where the registry tells push times', () => {
+  const openTimed = () => {
+    const scene = openScene(`${aged}, pin: digest`, { '1.0.0': 'a', '1.1.0': 'b' }, [`1.0.0@${digestOf('a')}`]);
+    const startMs = scene.clock.time;
+    const state = { pushedMs: startMs, isDown: false, looks: 0 };
+    scene.registry.listTags = async () => {
+      state.looks += 1;
+      if (state.isDown) throw unavailable;
+      const pushedMs = new Map([
+        ['1.0.0', startMs - 90 * 24 * hour],
+        ['1.1.0', state.pushedMs],
+      ]);
+      return { tags: ['1.0.0', '1.1.0'], pushedMs };
+    };
+    return Object.assign(scene, { state });
+  };
+
+  it('counts from them', async () => {
+    const scene = openTimed();
+    assert.deepEqual((await scene.pass(24 * hour - 1)).written, []);
+    assert.match((await scene.pass(1)).written.join(), new RegExp(`1\\.1\\.0@${digestOf('b')}`));
+  });
+
+  it('counts anew what was moved after the tags were last listed', async () => {
+    const scene = openTimed();
+    for (const afterMs of [hour, 23 * hour - minute / 2]) await scene.pass(afterMs);
+    const { looks } = scene.state;
+    scene.push({ '1.1.0': 'evil' });
+    scene.state.pushedMs = scene.clock.time + minute / 4;
+    const due = await scene.pass(minute / 2);
+    assert.deepEqual([scene.state.looks, due.written, due.codes], [looks, [], ['TagMutated']]);
+    assert.deepEqual((await scene.pass(24 * hour - 1)).written, []);
+    assert.match((await scene.pass(1)).written.join(), new RegExp(`1\\.1\\.0@${digestOf('evil')}`));
+  });
+
+  it('counts from a push that was told, however long the digest before was known', async () => {
+    const scene = openTimed();
+    await scene.pass(hour);
+    scene.push({ '1.1.0': 'c' });
+    scene.state.pushedMs = scene.clock.time + 9 * hour;
+    await scene.pass(9 * hour);
+    assert.deepEqual((await scene.pass(24 * hour - 1)).written, []);
+    assert.equal((await scene.pass(1)).written.length, 1);
+  });
+
+  it('waits while the tags cannot be listed, and where the ledger fails', async () => {
+    const scene = openTimed();
+    await scene.pass(23 * hour);
+    scene.state.isDown = true;
+    const blind = await scene.pass(hour);
+    assert.deepEqual([blind.written, blind.codes], [[], ['RegistryUnavailable']]);
+    assert.equal(blind.problems[0]?.message, unavailable.message);
+    scene.state.isDown = false;
+    scene.ledger.failure = new TallymanError('LedgerUnavailable', 'Cannot open it');
+    const lost = await scene.pass(hour);
+    assert.deepEqual([lost.written, lost.codes], [[], ['LedgerUnavailable']]);
+    scene.ledger.failure = undefined;
+    assert.equal((await scene.pass(minute)).written.length, 1);
   });
 });
 
