@@ -1,6 +1,6 @@
 /** What workers tell each other of registry hosts, by the clock of Redis. */
 import { createHash } from 'node:crypto';
-import type { HostPace, PaceAnswer, PaceQuestion } from '../pipeline/job-ports.ts';
+import type { HostPace, PaceAnswer, PaceQuestion, SharedPulls } from '../pipeline/job-ports.ts';
 import type { Log } from '../pipeline/ports.ts';
 import { createAskOrLeave } from './ask-or-leave.ts';
 import type { RedisLink } from './open-redis.ts';
@@ -9,11 +9,14 @@ import type { RedisLink } from './open-redis.ts';
 const burstMs = 1000;
 /** Nobody is kept away for longer: as in one worker. */
 const longestPauseMs = 60 * 60_000;
+/** A place in the rate so far ahead, and further than so many requests wait, is none that Tallyman took. */
+const farMs = 60_000;
+const farRequests = 1000;
 /** So long a host without a rate and a pause is taken to have none. */
 const calmMs = 1000;
 const maxCalm = 2000;
 
-/** KEYS: pause, slot, pulls; ARGV: milliseconds between two requests, or 0, and the burst. */
+/** KEYS: pause, slot, pulls; ARGV: milliseconds between two requests, or 0, the burst, and how far ahead a place may be. */
 const enterScript = `
 local paused = math.max(0, redis.call('PTTL', KEYS[1]))
 local wait = 0
@@ -21,7 +24,10 @@ local gap = tonumber(ARGV[1])
 if paused == 0 and gap > 0 then
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  local slot = math.max(tonumber(redis.call('GET', KEYS[2]) or 0), now - tonumber(ARGV[2]))
+  local known = tonumber(redis.call('GET', KEYS[2]) or 0) or 0
+  if known > now + tonumber(ARGV[3]) then known = now end
+  -- In this order what is no number counts for nothing.
+  local slot = math.max(now - tonumber(ARGV[2]), known)
   redis.call('SET', KEYS[2], string.format('%.3f', slot + gap), 'PX', 3600000)
   wait = math.max(0, math.ceil(slot - now))
 end
@@ -53,7 +59,8 @@ export function createRedisPace(
       const name = keys.join(' ');
       const gapMs = question.requestsPerSecond === undefined ? 0 : 1000 / question.requestsPerSecond;
       if (gapMs === 0 && now() < (calm.get(name) ?? 0) + calmMs) return { pausedMs: 0, waitMs: 0, pulls: undefined };
-      const answer = await tryOut((client) => client.eval(enterScript, 3, ...keys, gapMs, burstMs), signal);
+      const args = [gapMs, burstMs, Math.max(farMs, farRequests * gapMs)];
+      const answer = await tryOut((client) => client.eval(enterScript, 3, ...keys, ...args), signal);
       if (answer === undefined) {
         calm.clear();
         return undefined;
@@ -86,8 +93,18 @@ function toKeys(
 }
 
 function readAnswer([pausedMs, waitMs, text, leftMs]: readonly (string | number)[]): PaceAnswer {
-  const numbers = { pausedMs: Number(pausedMs), waitMs: Number(waitMs) };
-  if (text === '' || Number(leftMs) <= 0) return { ...numbers, pulls: undefined };
-  const { left, limit, windowMs } = JSON.parse(String(text));
-  return { ...numbers, pulls: { left, limit, windowMs, ageMs: Math.max(0, windowMs - Number(leftMs)) } };
+  const paused = Math.min(Number(pausedMs), longestPauseMs);
+  return { pausedMs: paused, waitMs: Number(waitMs), pulls: readPulls(String(text), Number(leftMs)) };
+}
+
+/** Undefined where it is not what Tallyman wrote: it goes by itself, or with the next that is noted. */
+function readPulls(text: string, leftMs: number): SharedPulls | undefined {
+  if (leftMs <= 0) return undefined;
+  try {
+    const { left, limit, windowMs } = JSON.parse(text);
+    if (![left, limit ?? 0, windowMs].every(Number.isFinite)) return undefined;
+    return { left, limit, windowMs, ageMs: Math.max(0, windowMs - leftMs) };
+  } catch {
+    return undefined;
+  }
 }

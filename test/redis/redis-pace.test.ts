@@ -112,6 +112,28 @@ describe('host pace in Redis', { concurrency: true }, () => {
     assert.equal(pace.warned.length, 1);
   });
 
+  it('takes what it did not write for nothing', async () => {
+    const redis = await startRedis();
+    closes.push(redis.close);
+    const pace = openPace(redis);
+    const question = { origin: 'https://ghcr.io', requestsPerSecond: 5, account: '' };
+    const pulls = { left: 1, limit: 2, windowMs: 60_000 };
+    await pace.notePulls(question, pulls);
+    const [key = ''] = await redis.client.keys('*:pulls:*');
+    for (const text of ['null', '{', '7', '', '{"left":"1","limit":2,"windowMs":3}']) {
+      await redis.client.set(key, text, 'PX', 60_000);
+      assert.equal((await pace.enter(question, { signal }))?.pulls, undefined, text);
+    }
+    await pace.notePulls(question, { ...pulls, limit: undefined });
+    assert.equal((await pace.enter(question, { signal }))?.pulls?.left, 1);
+    const slot = '{tallyman}:pace:https://ghcr.io:slot';
+    for (const text of ['inf', 'nan', '-inf', 'x', '', String(Date.now() + 86_400_000)]) {
+      await redis.client.set(slot, text, 'PX', 3_600_000);
+      assert.equal((await pace.enter(question, { signal }))?.waitMs, 0, text);
+    }
+    assert.deepEqual(pace.warned, []);
+  });
+
   it('never makes a pause shorter, and ends it', async () => {
     const redis = await startRedis();
     closes.push(redis.close);
