@@ -63,6 +63,7 @@ export interface JobQueue {
   add(jobs: readonly JobRequest[], options: CallOptions): Promise<void>;
   /** Runs what becomes due until the signal aborts; resolves once nothing is under way here. A queue that cannot be reached is waited for. */
   work(run: RunJob, options: WorkOptions): Promise<void>;
+  /** Rejects also where nothing could be added. */
   count(options: CallOptions): Promise<QueueCounts>;
   close(): Promise<void>;
 }

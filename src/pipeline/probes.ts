@@ -14,7 +14,7 @@ export interface ProbeOptions {
   readonly repoCount: number;
   /** No pass takes so long: everything that it waits for ends sooner. */
   readonly stalledMs: number;
-  /** Where others make passes too: then ready is who reaches it. */
+  /** Where others make passes too: then ready is who reaches it, and can add to it. */
   readonly sharedQueue: Pick<JobQueue, 'count'> | undefined;
 }
 
@@ -42,6 +42,6 @@ async function findQueueFault(queue: Pick<JobQueue, 'count'>): Promise<string | 
     await queue.count({ signal: AbortSignal.timeout(queueMs) });
     return undefined;
   } catch {
-    return 'the queue cannot be reached; the log says why';
+    return 'the queue cannot be reached, or takes nothing; the log says why';
   }
 }

@@ -9,9 +9,16 @@
 const common = `
 local wishes, due, running, meta = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local base, token = ARGV[1], ARGV[2]
+-- What is damaged is taken away: it is added again, and cannot keep the others from theirs.
 local function read(key, id)
   local text = redis.call('HGET', key, id)
-  return text and cjson.decode(text)
+  if not text then return nil end
+  local isJson, value = pcall(cjson.decode, text)
+  local isSound = isJson and type(value) == 'table' and type(value.s) == 'string' and type(value.j) == 'string'
+  if isSound and type(value.f) == 'number' and (key == wishes or type(value.d) == 'number') then return value end
+  redis.call('HDEL', key, id)
+  if key == wishes then redis.call('ZREM', due, id) end
+  return nil
 end
 local function exists(name) return redis.call('EXISTS', base .. name) == 1 end
 local function isLive(run) return run and exists(run.j .. ':lock') end
@@ -32,10 +39,20 @@ local function ring(id, wish, time)
 end
 `;
 
-/** ARGV[3]: JSON array of requests. Answers a JSON array of alarms to be set. */
+/** ARGV[3]: JSON array of requests, ARGV[4]: now. Answers a JSON array of alarms to be set. */
 export const addScript = `${common}
 -- BullMQ's stream of events is read by nobody; a flush takes this along.
 redis.call('HSETNX', meta, 'opts.maxLenEvents', 100)
+-- A job that is on no list of BullMQ never rings. One list is long: it is looked through only for what is late.
+local function willRing(job, time)
+  if not exists(job) then return false end
+  for _, set in ipairs({ 'delayed', 'prioritized' }) do
+    if redis.call('ZSCORE', base .. set, job) then return true end
+  end
+  if exists(job .. ':lock') or redis.call('LPOS', base .. 'active', job) then return true end
+  local late = tonumber(ARGV[4]) - time
+  return math.abs(late) < 60000 or (late > 0 and redis.call('LPOS', base .. 'wait', job))
+end
 local alarms = {}
 for _, asked in ipairs(cjson.decode(ARGV[3])) do
   local id = asked.id
@@ -53,7 +70,7 @@ for _, asked in ipairs(cjson.decode(ARGV[3])) do
     if next.j ~= '' or next ~= known then save(id, { s = next.s, u = next.u, f = next.f, j = '' }, nextTime) end
   elseif next then
     local isSame = known and nextTime == time and next.u == known.u
-    if not (isSame and next.j ~= '' and exists(next.j)) then table.insert(alarms, ring(id, next, nextTime)) end
+    if not (isSame and next.j ~= '' and willRing(next.j, time)) then table.insert(alarms, ring(id, next, nextTime)) end
   end
 end
 return #alarms == 0 and '[]' or cjson.encode(alarms)
@@ -110,8 +127,12 @@ end
 return cjson.encode({ alarm = ring(id, next, nextTime) })
 `;
 
-/** ARGV[3]: now. Answers the numbers that are due, that wait in all, that run, and the first time. */
+/**
+ * ARGV[3]: now. Answers the numbers that are due, that wait in all, that run, and the first time. Fails where nothing could
+ * be added: Redis is full, or a replica.
+ */
 export const countScript = `${common}
+redis.call('HSETNX', meta, 'opts.maxLenEvents', 100)
 local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
 return { redis.call('ZCOUNT', due, '-inf', ARGV[3]), redis.call('ZCARD', due), redis.call('HLEN', running), first[2] or '' }
 `;

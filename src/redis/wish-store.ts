@@ -64,7 +64,7 @@ export function createWishStore(link: RedisLink, name: string): WishStore {
           return { id: toId(subject), subject, dueMs: nowMs + delayMs, urgent, ifAbsent };
         });
         const about = { ...options, task: `add jobs to queue "${name}"` };
-        const answer = await call(addScript, randomUUID(), [JSON.stringify(asked)], about);
+        const answer = await call(addScript, randomUUID(), [JSON.stringify(asked), nowMs], about);
         alarms.push(...JSON.parse(String(answer)));
       }
       return alarms;

@@ -164,6 +164,54 @@ describe('queue in Redis', { concurrency: 4 }, () => {
     assert.equal((await queue.count({ signal })).delayed, 1);
   });
 
+  it('sets an alarm again whose list was lost', async () => {
+    const redis = await serve();
+    const queue = openQueue(redis);
+    await queue.add([add('a'), add('b', { urgent: true }), add('c', { delayMs: 3_600_000 }), add('kept')], { signal });
+    const kept = await redis.client.zrange('{tallyman}:scan:prioritized', '1', '1');
+    await redis.client.del(...['prioritized', 'wait', 'delayed'].map((key) => `{tallyman}:scan:${key}`));
+    await redis.client.zadd('{tallyman}:scan:prioritized', '1', String(kept[0]));
+    for (const id of await redis.client.zrange('{tallyman}:scan:due', '0', '2'))
+      await redis.client.zadd('{tallyman}:scan:due', String(Date.now() - 61_000), id);
+    const { begun } = work(queue);
+    const subjects = ['a', 'b', 'c', 'kept'];
+    await queue.add(
+      subjects.map((subject) => add(subject, { ifAbsent: true })),
+      { signal },
+    );
+    await until(() => begun.length === 3, 'all that is due runs');
+    assert.deepEqual(begun.map(({ subject }) => subject).sort(), ['a', 'b', 'kept']);
+    assert.equal(await redis.client.zcard('{tallyman}:scan:delayed'), 1);
+  });
+
+  it('takes a wish that is damaged for none', async () => {
+    const redis = await serve();
+    const queue = openQueue(redis);
+    const subjects = ['a', 'b', 'c', 'd'];
+    const all = subjects.map((subject) => add(subject, { ifAbsent: true }));
+    await queue.add(all, { signal });
+    const ids = await redis.client.hkeys('{tallyman}:scan:wishes');
+    for (const [index, text] of ['x{', 'null', '{"s":7}'].entries()) {
+      await redis.client.hset('{tallyman}:scan:wishes', String(ids[index]), text);
+      await redis.client.hset('{tallyman}:scan:running', String(ids[index]), text);
+    }
+    await queue.add(all, { signal });
+    const { begun } = work(queue);
+    await until(() => begun.length === 4, 'all run');
+    assert.deepEqual(begun.map(({ subject }) => subject).sort(), subjects);
+    await until(async () => (await queue.count({ signal })).running === 0, 'nothing is left');
+  });
+
+  it('does not count what takes nothing', async () => {
+    const redis = await serve();
+    const queue = openQueue(redis);
+    await queue.count({ signal });
+    await redis.client.config('SET', 'maxmemory', '1');
+    await assert.rejects(queue.count({ signal }), (error: TallymanError) => error.code === 'QueueUnavailable');
+    await redis.client.config('SET', 'maxmemory', '0');
+    await queue.count({ signal });
+  });
+
   it('ends its work at once while Redis is away', async () => {
     const redis = await serve();
     const queue = openQueue(redis);
