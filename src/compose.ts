@@ -42,6 +42,7 @@ import type { HostSettings } from './registry/host.ts';
 import type { RegistryEvent } from './registry/registry-event.ts';
 import { createHook } from './server/create-hook.ts';
 import { createServer } from './server/create-server.ts';
+import { createSteadyClock } from './steady-clock.ts';
 
 /** Makes the adapters that the configuration asks for. Nothing is contacted yet. */
 export const openSession: OpenSession = async (config, log) => {
@@ -52,7 +53,7 @@ export const openSession: OpenSession = async (config, log) => {
   const looks = new AbortController();
   const { signing } = config.commit;
   const sign = signing && createCommitSigner(signing.format, () => readSigningKey(signing, process.env));
-  const ledger = shared?.ledger ?? createLmdbLedger({ stateDir: findStateDir(config) });
+  const ledger = shared?.ledger ?? createLmdbLedger({ stateDir: findStateDir(config), clock: systemClock });
   const opened = config.repos.map((repo) => openRepo(repo, { config, registry, ledger, sign, log }));
   return {
     repos: opened.map(({ session }) => session),
@@ -113,7 +114,7 @@ async function openShared(config: RedisConfig, log: Log): Promise<Shared> {
   return {
     queues: { passes, scans },
     pace: createRedisPace(link, { log }),
-    ledger: createRedisLedger(link),
+    ledger: createRedisLedger(link, { onTime: steadyClock.setTo }),
     answers: createRedisAnswers(link, { log }),
     async close() {
       await Promise.all([passes.close(), scans.close()]);
@@ -353,10 +354,10 @@ function planCredential(
   return { credential: app.read, refuseCredential: app.refuse };
 }
 
-const startedMs = Date.now() - performance.now();
+const steadyClock = createSteadyClock();
 
 const systemClock: Clock = {
-  nowMs: () => Math.round(startedMs + performance.now()),
+  nowMs: steadyClock.nowMs,
   wallMs: Date.now,
   random: Math.random,
   sleep: (ms, { signal }) => wait(ms, undefined, { signal }).catch(() => undefined),

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
+import { TallymanError } from '../error/tallyman-error.ts';
 import type { Ledger } from '../pipeline/job-ports.ts';
+import type { Clock } from '../pipeline/ports.ts';
 import { mergeSightings } from '../sighting/merge-sighting.ts';
 import { packEntries, unpackEntries } from '../sighting/pack-entries.ts';
 import type { LedgerEntry, RepositoryLook } from '../sighting/sighting.ts';
@@ -28,7 +30,7 @@ const maxBatch = 64;
 const maxKeyLength = 512;
 
 /** `ledger.mdb` in the folder; opened, and made, at the first use; one that failed to open is tried again at the next. */
-export function createLmdbLedger({ stateDir }: { stateDir: string }): Ledger {
+export function createLmdbLedger({ stateDir, clock }: { stateDir: string; clock: LedgerClock }): Ledger {
   const file = join(stateDir, 'ledger.mdb');
   let opening: Promise<RootDatabase<string, string>> | undefined;
   let waiting: Recording[] = [];
@@ -57,6 +59,11 @@ export function createLmdbLedger({ stateDir }: { stateDir: string }): Ledger {
   }
 
   return {
+    async nowMs() {
+      const aheadMs = clock.wallMs() - clock.nowMs();
+      if (Math.abs(aheadMs) > maxSetMs) throw clockWasSet(aheadMs);
+      return undefined;
+    },
     async read(repository, { signal }) {
       return readEntries({ database: await open(signal), file }, repository);
     },
@@ -77,6 +84,19 @@ export function createLmdbLedger({ stateDir }: { stateDir: string }): Ledger {
       await database?.close();
     },
   };
+}
+
+/** Time as it passes, and what the machine's clock shows. */
+type LedgerClock = Pick<Clock, 'nowMs' | 'wallMs'>;
+
+/** Time services set clocks by less, but for the first time. */
+const maxSetMs = 60_000;
+
+function clockWasSet(aheadMs: number): TallymanError {
+  const found = `this machine's clock was set ${aheadMs > 0 ? 'forward' : 'back'} by ${Math.round(Math.abs(aheadMs) / 1000)} s since Tallyman started`;
+  return new TallymanError('LedgerUnavailable', `Cannot tell ages: ${found}, one that runs evenly was wanted`, {
+    remedy: 'Check the time service of the machine; once the time is right, restart Tallyman.',
+  });
 }
 
 async function openFile(file: string): Promise<RootDatabase<string, string>> {

@@ -25,6 +25,8 @@ export interface SelectOptions {
   readonly allowedRegistries: readonly string[] | undefined;
   /** The moment that ages are counted to, in milliseconds since 1970. */
   readonly nowMs: number;
+  /** What clocks on the wall show, in milliseconds since 1970: windows are of the day. */
+  readonly wallMs: number;
   /** Also why each tag was not chosen; else `tags` of the selections are empty, for thousands of policies keep them. */
   readonly verdicts: boolean;
   /** By the keys of the policies that a person holds, as far as they were asked for. */
@@ -60,7 +62,7 @@ export async function selectByFacts(
   const isUsual = hold === undefined && !verdicts && !byLedger && !isBlocking(policy) && !knowsMoves(policy, firstSeen);
   const known = isUsual ? recallSelection(question) : undefined;
   if (known !== undefined) return known;
-  const selection = selectAnew(question, { hold, firstSeen });
+  const selection = selectAnew(question, { hold, firstSeen, byLedger });
   // A decision over 100,000 tags takes a while: let signals and answers in between.
   await setImmediate();
   if (verdicts) return selection;
@@ -71,12 +73,17 @@ export async function selectByFacts(
 
 function selectAnew(
   { policy, listing, current, asked, nowMs }: SelectionQuestion,
-  { hold, firstSeen }: { hold: Hold | undefined; firstSeen: FirstSeen },
+  { hold, firstSeen, byLedger }: { hold: Hold | undefined; firstSeen: FirstSeen; byLedger: boolean },
 ): Selection {
   const held = hold && new Set(hold.versions.map(({ version }) => version));
   const unpacked = unpackListing(listing);
   const facts = gatherFacts(policy, unpacked, { asked, firstSeen });
-  const free = selectTag(policy, unpacked.tags, current, { nowMs, facts, ...(held && { held }) });
+  const free = selectTag(policy, unpacked.tags, current, {
+    nowMs,
+    facts,
+    seenTogether: byLedger,
+    ...(held && { held }),
+  });
   return hold === undefined ? free : holdBack(policy, free, { hold, facts });
 }
 

@@ -172,7 +172,14 @@ export function toSelecting(
   { ledger, allowedRegistries, clock, poller }: PassContext,
   { signal }: { signal: AbortSignal },
 ) {
-  return { ledger, allowedRegistries, nowMs: clock.nowMs(), watches: poller !== undefined, signal };
+  return {
+    ledger,
+    allowedRegistries,
+    nowMs: clock.nowMs(),
+    wallMs: clock.wallMs(),
+    watches: poller !== undefined,
+    signal,
+  };
 }
 
 interface Stages {

@@ -34,18 +34,20 @@ export interface SelectedImages {
  * there and has the platforms; where the registry does not answer, the policies concerned have a problem and no selection,
  * or one by the tags that were last known.
  */
-export async function selectImages(targets: readonly Target[], options: SelectOptions): Promise<SelectedImages> {
-  const { lookup, allowedRegistries } = options;
+export async function selectImages(targets: readonly Target[], given: SelectOptions): Promise<SelectedImages> {
+  const { lookup, allowedRegistries } = given;
   const byPolicy = groupBy(
     targets.filter(({ policy }) => !policy.suspend),
     ({ policy }) => policy,
   );
   const problems: Problem[] = [];
-  const usable = [...byPolicy.keys()].filter((policy) => {
+  const allowed = [...byPolicy.keys()].filter((policy) => {
     const fault = describeForbidden(policy, allowedRegistries);
     if (fault !== undefined) problems.push(fault);
     return fault === undefined;
   });
+  const { usable, nowMs } = await findNow(allowed, { ...given, problems });
+  const options = { ...given, nowMs };
   await lookup.listTags(usable.map((policy) => ({ repository: policy.repository, pushTimes: needsPushTimes(policy) })));
   const firstSeen = createFirstSeen(options.ledger, options);
   await recordListings(usable, { lookup, firstSeen });
@@ -58,14 +60,31 @@ export async function selectImages(targets: readonly Target[], options: SelectOp
   const { decisions: all, ...confirmed } = await confirmDecisions(decisions, gathering);
   const asked = all.flatMap(({ policy, asked: tags }) => [...tags.keys()].map((tag) => ({ policy, tag })));
   problems.push(...describeMoved([...watched, ...asked], gathering));
-  return { ...confirmed, selections: waitForWindows(confirmed.selections, usable, options), problems };
+  return { ...confirmed, selections: waitForWindows(confirmed.selections, usable, given), problems };
+}
+
+/** The time that ages count to; where the ledger has no clock that is to be trusted, policies that need one are left out. */
+async function findNow(
+  policies: readonly Policy[],
+  { ledger, nowMs, signal, problems }: Pick<Gathering, 'ledger' | 'nowMs' | 'signal' | 'problems'>,
+): Promise<{ usable: readonly Policy[]; nowMs: number }> {
+  const timed = policies.filter((policy) => needsPushTimes(policy) || isBlocking(policy));
+  if (timed.length === 0) return { usable: policies, nowMs };
+  try {
+    return { usable: policies, nowMs: (await ledger.nowMs({ signal })) ?? nowMs };
+  } catch (error) {
+    signal.throwIfAborted();
+    problems.push(...timed.map((policy) => toPolicyProblem(policy, error)));
+    const left = new Set(timed);
+    return { usable: policies.filter((policy) => !left.has(policy)), nowMs };
+  }
 }
 
 /** What is decided is written only in the windows of its policy. */
 function waitForWindows(
   selections: readonly Selection[],
   policies: readonly Policy[],
-  { nowMs }: Pick<SelectOptions, 'nowMs'>,
+  { wallMs }: Pick<SelectOptions, 'wallMs'>,
 ): readonly Selection[] {
   const windowed = new Map(
     policies.filter(({ windows }) => windows !== undefined).map((policy) => [policy.key, policy]),
@@ -73,7 +92,7 @@ function waitForWindows(
   if (windowed.size === 0) return selections;
   return selections.map((selection) => {
     const policy = windowed.get(selection.policy);
-    return policy === undefined ? selection : waitForWindow(policy, selection, { nowMs });
+    return policy === undefined ? selection : waitForWindow(policy, selection, { nowMs: wallMs });
   });
 }
 

@@ -83,9 +83,9 @@ export async function setImage(
 
 function describeUnsettable(policy: Policy, { allowedRegistries, clock }: PassContext): string | undefined {
   if (policy.suspend) return 'suspended';
-  const nowMs = clock.nowMs();
-  const opensMs = nextOpening(policy.windows ?? [], nowMs);
-  if (opensMs !== nowMs) return `outside its windows, ${describeOpening(opensMs)}`;
+  const wallMs = clock.wallMs();
+  const opensMs = nextOpening(policy.windows ?? [], wallMs);
+  if (opensMs !== wallMs) return `outside its windows, ${describeOpening(opensMs)}`;
   if (policy.mode === 'pull-request') return 'it asks for pull requests, a pass opens those';
   return describeForbidden(policy, allowedRegistries)?.message;
 }

@@ -17,8 +17,11 @@ return 1`;
 /** Each time somebody else has set it: one of all who try succeeds. */
 const maxTries = 100;
 
-/** The link is not closed with it. A Redis that lost its data makes tags young, never old. */
-export function createRedisLedger({ ask, keyPrefix }: Pick<RedisLink, 'ask' | 'keyPrefix'>): Ledger {
+/** Its clock is that of Redis, which `onTime` is told each time. The link is not closed with it. A Redis that lost its data makes tags young, never old. */
+export function createRedisLedger(
+  { ask, keyPrefix }: Pick<RedisLink, 'ask' | 'keyPrefix'>,
+  { onTime }: { onTime?: (nowMs: number) => void } = {},
+): Ledger {
   const toKey = (repository: string): string => `${keyPrefix}ledger:${repository}`;
 
   async function get(repository: string, signal: AbortSignal): Promise<string> {
@@ -53,6 +56,13 @@ export function createRedisLedger({ ask, keyPrefix }: Pick<RedisLink, 'ask' | 'k
   }
 
   return {
+    async nowMs({ signal }) {
+      const asked = { code: 'LedgerUnavailable', task: 'ask for the time', signal } as const;
+      const [seconds, microseconds] = await ask(asked, (client) => client.time());
+      const nowMs = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+      onTime?.(nowMs);
+      return nowMs;
+    },
     read: async (repository, { signal }) => unpack(repository, await get(repository, signal)),
     record: (repository, look, { signal }) => record(repository, look, signal),
     close: async () => undefined,

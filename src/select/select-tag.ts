@@ -15,6 +15,8 @@ export interface SelectContext {
   readonly held?: ReadonlySet<string>;
   /** The listing is not whole: then nothing is ever taken down. */
   readonly truncated?: boolean;
+  /** Tags of one time were seen together, by who knows no more of them: then their order in time is not known. */
+  readonly seenTogether?: boolean;
 }
 
 interface Candidate {
@@ -67,7 +69,8 @@ export function selectTag(
   const { ties, blocked, verdicts } = sortTags(reader, names, context);
   const now = parseCurrent(current);
   const best = chooseSpelling(policy, ties, now.tag);
-  const knowsNewest = policy.select.kind !== 'newest' || ties.length < 2 || isDated(now.tag, context);
+  const isGuess = context.seenTogether === true && policy.select.kind === 'newest' && ties.length > 1;
+  const knowsNewest = !isGuess || isDated(now.tag, context);
   const listed = now.tag !== undefined && names.includes(now.tag);
   const mayGoDown = policy.allowDowngrade && context.truncated !== true && listed;
   const decision = knowsNewest

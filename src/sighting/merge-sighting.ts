@@ -13,7 +13,7 @@ interface Look {
 /**
  * The entry after a look; the same object where nothing changed. A digest that is seen for the first time is as old as the
  * look, for the tag may have been moved since it was listed; another digest begins all anew, unless the look is older than
- * what is known. Times after `nowMs` come from a clock that was set back since, and count as `nowMs`.
+ * what is known. Times after `nowMs` stay: what was seen by a clock that is ahead waits, and grows no older by a look.
  *
  * @example
  * mergeSighting({ seenMs: 1, digest: undefined, digestSeenMs: undefined, movedFrom: undefined }, { digest: 'sha256:ab', nowMs: 5 }).digestSeenMs // 5
@@ -21,21 +21,10 @@ interface Look {
 export function mergeSighting(entry: LedgerEntry | undefined, { digest, lookedMs, nowMs }: Look): LedgerEntry {
   const digestSeenMs = digest === undefined ? undefined : nowMs;
   if (entry === undefined) return { seenMs: nowMs, digest, digestSeenMs, movedFrom: undefined };
-  const known = endAt(entry, nowMs);
-  if (digest === undefined || digest === known.digest) return known;
-  if (known.digest === undefined) return { ...known, digest, digestSeenMs };
-  if ((lookedMs ?? nowMs) < (known.digestSeenMs ?? 0)) return known;
-  return { seenMs: nowMs, digest, digestSeenMs, movedFrom: known.digest };
-}
-
-function endAt(entry: LedgerEntry, nowMs: number): LedgerEntry {
-  const { seenMs, digestSeenMs } = entry;
-  if (seenMs <= nowMs && (digestSeenMs ?? 0) <= nowMs) return entry;
-  return {
-    ...entry,
-    seenMs: Math.min(seenMs, nowMs),
-    digestSeenMs: digestSeenMs === undefined ? undefined : Math.min(digestSeenMs, nowMs),
-  };
+  if (digest === undefined || digest === entry.digest) return entry;
+  if (entry.digest === undefined) return { ...entry, digest, digestSeenMs };
+  if ((lookedMs ?? nowMs) < (entry.digestSeenMs ?? 0)) return entry;
+  return { seenMs: nowMs, digest, digestSeenMs, movedFrom: entry.digest };
 }
 
 /** Beside those that are listed, and as many again, so many tags are remembered that are there no more. */

@@ -28,9 +28,10 @@ const nextFolder = (): string => {
   return join(root, `state-${folders}`);
 };
 const seen = (tag: string, nowMs = 100) => ({ sightings: [{ tag, digest: undefined }], nowMs });
+const clock = { nowMs: () => 1_700_000_000_000, wallMs: () => 1_700_000_000_000 };
 const opened: Ledger[] = [];
 const openLedger = (stateDir: string): Ledger => {
-  const ledger = createLmdbLedger({ stateDir });
+  const ledger = createLmdbLedger({ stateDir, clock });
   opened.push(ledger);
   return ledger;
 };
@@ -117,7 +118,7 @@ describe('the LMDB ledger of a file that is none', () => {
   let whole: Buffer;
   before(async () => {
     const stateDir = nextFolder();
-    const ledger = createLmdbLedger({ stateDir });
+    const ledger = createLmdbLedger({ stateDir, clock });
     const many = Array.from({ length: 3000 }, (_, index) => ({ tag: `t${index}`, digest: undefined }));
     await ledger.record('ghcr.io/acme/web', { sightings: many, nowMs: 1 }, { signal });
     await ledger.close();
@@ -157,14 +158,14 @@ describe('the LMDB ledger of a file that is none', () => {
 
   it('takes a backup that is put in its place', async () => {
     const stateDir = nextFolder();
-    await createLmdbLedger({ stateDir }).read('ghcr.io/acme/web', { signal });
+    await createLmdbLedger({ stateDir, clock }).read('ghcr.io/acme/web', { signal });
     const backup = nextFolder();
-    const ledger = createLmdbLedger({ stateDir: backup });
+    const ledger = createLmdbLedger({ stateDir: backup, clock });
     await ledger.record('ghcr.io/acme/web', seen('a'), { signal });
     await ledger.close();
     copyFileSync(join(backup, 'ledger.mdb'), join(root, 'copy.mdb'));
     const restored = nextFolder();
-    await createLmdbLedger({ stateDir: restored }).close();
+    await createLmdbLedger({ stateDir: restored, clock }).close();
     rmSync(join(backup, 'ledger.mdb'));
     copyFileSync(join(root, 'copy.mdb'), join(backup, 'ledger.mdb'));
     assert.equal((await openLedger(backup).read('ghcr.io/acme/web', { signal })).size, 1);
@@ -198,7 +199,7 @@ describe('the LMDB ledger without a place to write', () => {
 
   it('tells a folder that must not be written to', async () => {
     const stateDir = nextFolder();
-    await createLmdbLedger({ stateDir: join(stateDir, 'x') }).close();
+    await createLmdbLedger({ stateDir: join(stateDir, 'x'), clock }).close();
     const ledger = openLedger(join(stateDir, 'ledger'));
     chmodSync(root, 0o555);
     // Root may write everywhere.
@@ -217,7 +218,7 @@ describe('the LMDB ledger without a place to write', () => {
     // The shell's limit for files stands in for a full disk: 300 blocks of 1,024 bytes.
     const program = `
       const { createLmdbLedger } = await import('./src/ledger/lmdb-ledger.ts');
-      const ledger = createLmdbLedger({ stateDir: process.argv[1] });
+      const ledger = createLmdbLedger({ stateDir: process.argv[1], clock: { nowMs: Date.now, wallMs: Date.now } });
       const { signal } = new AbortController();
       const sightings = Array.from({ length: 1000 }, (_, index) => ({ tag: 't' + index, digest: undefined }));
       let taken = 0;
@@ -263,4 +264,20 @@ describe('the LMDB ledger without a place to write', () => {
     assert.equal((await ledger.record('ghcr.io/acme/0', seen('new'), { signal })).size, 1001);
     assert.ok(statSync(join(stateDir, 'ledger.mdb')).size > 100_000);
   });
+});
+
+describe('the clock of the embedded ledger', () => {
+  for (const [setMs, isTrusted] of [
+    [0, true],
+    [59_000, true],
+    [-59_000, true],
+    [100 * 3_600_000, false],
+    [-3_600_000, false],
+  ] as const)
+    it(`is ${isTrusted ? '' : 'not '}trusted where the machine's was set by ${setMs / 1000} s`, async () => {
+      const nowMs = clock.nowMs;
+      const ledger = createLmdbLedger({ stateDir: nextFolder(), clock: { nowMs, wallMs: () => nowMs() + setMs } });
+      if (isTrusted) assert.equal(await ledger.nowMs({ signal }), undefined);
+      else await assert.rejects(ledger.nowMs({ signal }), { code: 'LedgerUnavailable', message: /clock was set/ });
+    });
 });

@@ -26,6 +26,10 @@ export function memoryLedger(texts: Map<string, string> = new Map()): MemoryLedg
     texts,
     writes: 0,
     failure: undefined,
+    nowMs: async () => {
+      if (ledger.failure !== undefined) throw ledger.failure;
+      return undefined;
+    },
     read: async (repository, { signal }) => read(repository, signal),
     async record(repository, look, { signal }) {
       const known = read(repository, signal);

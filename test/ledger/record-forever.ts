@@ -3,7 +3,7 @@ import { createLmdbLedger } from '../../src/ledger/lmdb-ledger.ts';
 
 const [stateDir = '', name = ''] = process.argv.slice(2);
 const { signal } = new AbortController();
-const ledger = createLmdbLedger({ stateDir });
+const ledger = createLmdbLedger({ stateDir, clock: { nowMs: Date.now, wallMs: Date.now } });
 for (let index = 0; ; index += 1) {
   const tag = `${name}-${index}`;
   const look = { sightings: [{ tag, digest: undefined }], nowMs: 1000 + index };

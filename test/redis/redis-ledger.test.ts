@@ -19,7 +19,7 @@ before(async () => {
   const place = { kind: 'server', host: redis.host, port: redis.port, database: 0 } as const;
   const settings = { place, tls: undefined, credential: undefined, keyPrefix: 'tallyman', log: silent, answerMs: 1000 };
   links = [1, 2, 3].map(() => openRedis(settings));
-  ledgers = links.map(createRedisLedger);
+  ledgers = links.map((link) => createRedisLedger(link));
   const [ledger, other] = ledgers;
   assert.ok(ledger && other);
   scene = {

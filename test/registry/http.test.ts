@@ -188,7 +188,12 @@ describe('a registry that misbehaves', { concurrency: true }, () => {
     assert.deepEqual((await client.listTags(repository, { signal })).tags, ['1.0']);
     assert.deepEqual(waits, [3000, 3000]);
     const task = `list the tags of "${repository.host}/acme/web"`;
-    assert.deepEqual(events, Array(2).fill({ kind: 'retry', host: repository.host, task, waitMs: 3000 }));
+    const { host } = repository;
+    const told = [
+      { kind: 'throttled', host, waitMs: 3000 },
+      { kind: 'retry', host, task, waitMs: 3000 },
+    ];
+    assert.deepEqual(events, [...told, ...told]);
   });
 });
 
