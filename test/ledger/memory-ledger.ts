@@ -11,6 +11,8 @@ export interface MemoryLedger extends Ledger {
   writes: number;
   /** What every call throws, where it is set. */
   failure: TallymanError | undefined;
+  /** The clock of all who share it, where they have one. */
+  sharedMs: number | undefined;
 }
 
 export function memoryLedger(texts: Map<string, string> = new Map()): MemoryLedger {
@@ -26,9 +28,10 @@ export function memoryLedger(texts: Map<string, string> = new Map()): MemoryLedg
     texts,
     writes: 0,
     failure: undefined,
+    sharedMs: undefined,
     nowMs: async () => {
       if (ledger.failure !== undefined) throw ledger.failure;
-      return undefined;
+      return ledger.sharedMs;
     },
     read: async (repository, { signal }) => read(repository, signal),
     async record(repository, look, { signal }) {

@@ -52,6 +52,21 @@ function openScene(spec: string, images: Record<string, string>, currents?: read
   };
 }
 
+describe('minimumAge where workers’ clocks do not agree', () => {
+  for (const apartMs of [100 * hour, -100 * hour])
+    it(`counts by the clock that they share, though one's own is ${apartMs / hour} h ahead`, async () => {
+      const scene = openScene(aged, { '1.0.0': 'a', '1.1.0': 'b' });
+      const { ledger } = scene;
+      ledger.sharedMs = scene.clock.time;
+      await scene.pass();
+      assert.deepEqual((await scene.pass(apartMs)).written, []);
+      ledger.sharedMs += 24 * hour - 1;
+      assert.deepEqual((await scene.pass()).written, []);
+      ledger.sharedMs += 1;
+      assert.deepEqual((await scene.pass(10 * minute)).written, ['1.0.0 → 1.1.0']);
+    });
+});
+
 describe('windows of a policy', () => {
   it('let a version wait for the next one, and the newest of them is written then', async () => {
     const hours = '{from: "09:00", to: "17:00", timeZone: Europe/Berlin}';
