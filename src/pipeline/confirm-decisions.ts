@@ -6,7 +6,8 @@ import type { Policy } from '../policy/policy.ts';
 import type { Selection } from '../select/selection.ts';
 import type { Answer } from './answer.ts';
 import { type ImageSource, readImageSource } from './commit-message.ts';
-import { type Decision, entryOf, type Gathering, isAging, isBlocking, selectByFacts, startAge } from './decision.ts';
+import { type Decision, type Gathering, isAging, restsOnLedger, selectByFacts, startAge } from './decision.ts';
+import { findEntries } from './first-seen.ts';
 import { pushTimeOf } from './pack-listing.ts';
 import { describeEndless, maxTagsAsked, toPolicyProblem } from './policy-problems.ts';
 import type { ManifestQuestion } from './poll-images.ts';
@@ -36,7 +37,7 @@ type TimeSources = Pick<Gathering, 'lookup' | 'firstSeen'>;
 function isToLookBehind(decision: Decision, waits: string, { lookup, firstSeen }: TimeSources): boolean {
   const { policy, byLedger } = decision;
   if (!byLedger && !isAging(policy)) return false;
-  const digestSeenMs = entryOf(policy, waits, firstSeen)?.digestSeenMs;
+  const digestSeenMs = findEntries(firstSeen, policy.repository)?.get(waits)?.digestSeenMs;
   if (digestSeenMs === undefined) return true;
   const pushedMs = tellPushTime(decision, waits, lookup)?.pushedMs;
   return pushedMs !== undefined && digestSeenMs < pushedMs;
@@ -100,12 +101,12 @@ function findQuestions(
 
 /** The manifest; a failure also where the ledger could not take it in and the policy needs that. */
 function answerOf(
-  { policy, byLedger }: Decision,
+  decision: Decision,
   question: ManifestQuestion,
   { lookup, firstSeen }: TimeSources,
 ): Answer<ManifestInfo> {
-  const seen = firstSeen.entriesOf(policy.repository);
-  if (seen !== undefined && 'error' in seen && (byLedger || isAging(policy) || isBlocking(policy))) return seen;
+  const seen = firstSeen.entriesOf(decision.policy.repository);
+  if (seen !== undefined && 'error' in seen && restsOnLedger(decision)) return seen;
   return lookup.manifestOf(question);
 }
 
@@ -114,7 +115,8 @@ function toQuestion(decision: Decision, tag: string, { lookup, firstSeen }: Time
   const { policy, selection } = decision;
   const { repository, platforms, minimumAgeMs } = policy;
   const isDue = isAging(policy) && tag !== selection.waits;
-  const agedFromMs = isDue ? startAge(entryOf(policy, tag, firstSeen), tellPushTime(decision, tag, lookup)) : undefined;
+  const entry = findEntries(firstSeen, repository)?.get(tag);
+  const agedFromMs = isDue ? startAge(entry, tellPushTime(decision, tag, lookup)) : undefined;
   const notBeforeMs = agedFromMs === undefined ? undefined : agedFromMs + minimumAgeMs;
   return { repository, tag, platforms: platforms.length > 0, ...(notBeforeMs !== undefined && { notBeforeMs }) };
 }
@@ -136,8 +138,7 @@ async function learn(
     sources.set(`${policy.image}:${tag}`, source).set(`${policy.image}:${tag}@${digest}`, source);
   const asked = new Map(decision.asked).set(tag, { digest, ...(platforms && { platforms }) });
   const held = options.holds?.has(policy.key) === true;
-  const isByLedger = decision.byLedger || isAging(policy) || isBlocking(policy);
-  const decides = policy.select.kind === 'digest' || policy.platforms.length > 0 || held || isByLedger;
+  const decides = policy.select.kind === 'digest' || policy.platforms.length > 0 || held || restsOnLedger(decision);
   const answer = decides ? lookup.tagsOf(policy.repository) : undefined;
   if (answer === undefined || 'error' in answer) return { ...decision, asked, selection: { ...selection, digest } };
   return { ...decision, asked, selection: await selectByFacts({ ...decision, asked }, answer.value, options) };

@@ -7,7 +7,7 @@ import { selectTag } from '../select/select-tag.ts';
 import type { Selection } from '../select/selection.ts';
 import type { TagFacts } from '../select/tag-facts.ts';
 import type { LedgerEntry } from '../sighting/sighting.ts';
-import { type FirstSeen, needsLedger } from './first-seen.ts';
+import { type FirstSeen, findEntries, needsLedger } from './first-seen.ts';
 import type { Ledger } from './job-ports.ts';
 import type { ImageLookup } from './look-up-images.ts';
 import { type PackedListing, unpackListing } from './pack-listing.ts';
@@ -95,8 +95,7 @@ export function gatherFacts(
 ): ReadonlyMap<string, TagFacts> {
   const { platforms } = policy;
   const { tags, pushedMs } = listing;
-  const seen = firstSeen.entriesOf(policy.repository);
-  const entries = seen !== undefined && 'value' in seen ? seen.value : undefined;
+  const entries = findEntries(firstSeen, policy.repository);
   if (platforms.length === 0 && !needsPushTimes(policy) && !isBlocking(policy)) return asked;
   // What vanished from the list may stand in Git: its time is compared with.
   const names = needsLedger(policy, { times: pushedMs }) ? new Set([...tags, ...(entries?.keys() ?? [])]) : tags;
@@ -122,10 +121,9 @@ export function isAging({ minimumAgeMs }: Policy): boolean {
   return minimumAgeMs > 0;
 }
 
-/** What the ledger knows of the tag; undefined where nothing was taken in. */
-export function entryOf({ repository }: Policy, tag: string, firstSeen: FirstSeen): LedgerEntry | undefined {
-  const seen = firstSeen.entriesOf(repository);
-  return seen !== undefined && 'value' in seen ? seen.value.get(tag) : undefined;
+/** Whether the decision cannot be made without the ledger. */
+export function restsOnLedger({ policy, byLedger }: Pick<Decision, 'policy' | 'byLedger'>): boolean {
+  return byLedger || isAging(policy) || isBlocking(policy);
 }
 
 /**
@@ -143,7 +141,6 @@ export function startAge(
 }
 
 function knowsMoves(policy: Policy, firstSeen: FirstSeen): boolean {
-  const seen = isAging(policy) ? firstSeen.entriesOf(policy.repository) : undefined;
-  if (seen === undefined || 'error' in seen) return false;
-  return [...seen.value.values()].some(({ movedFrom }) => movedFrom !== undefined);
+  const entries = isAging(policy) ? findEntries(firstSeen, policy.repository) : undefined;
+  return entries !== undefined && [...entries.values()].some(({ movedFrom }) => movedFrom !== undefined);
 }

@@ -42,6 +42,12 @@ export function createFirstSeen(ledger: Ledger, { nowMs, signal }: { nowMs: numb
   };
 }
 
+/** What the ledger knows of the repository's tags; undefined where nothing was taken in, or could be. */
+export function findEntries(firstSeen: FirstSeen, repository: ImageRepository): Entries | undefined {
+  const seen = firstSeen.entriesOf(repository);
+  return seen !== undefined && 'value' in seen ? seen.value : undefined;
+}
+
 /** Whether the policy is decided by what the ledger knows: where the registry tells times, those count alone. */
 export function needsLedger(policy: Policy, { times }: { times: unknown }): boolean {
   return needsPushTimes(policy) && times === undefined;

@@ -2,7 +2,7 @@
 import type { Policy } from '../policy/policy.ts';
 import type { Selection } from '../select/selection.ts';
 import type { TagFacts } from '../select/tag-facts.ts';
-import type { PackedListing } from './pack-listing.ts';
+import { isSameListing, type PackedListing } from './pack-listing.ts';
 
 /** All that a selection depends on, where no person holds the policy. */
 export interface SelectionQuestion {
@@ -71,7 +71,5 @@ function findSpan({ policy, listing, nowMs }: SelectionQuestion): Pick<Remembere
 }
 
 function isEqualListing(a: PackedListing, b: PackedListing): boolean {
-  if (a === b) return true;
-  if (a.names !== b.names || a.times?.length !== b.times?.length) return false;
-  return a.times === undefined || a.times.every((time, index) => Object.is(time, b.times?.[index]));
+  return a === b || ((a.times === undefined) === (b.times === undefined) && isSameListing(a, b));
 }

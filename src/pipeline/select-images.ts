@@ -9,7 +9,15 @@ import { waitForWindow } from '../select/write-window.ts';
 import { formatVersion, readCurrent, type Target } from '../target/target.ts';
 import type { ImageSource } from './commit-message.ts';
 import { confirmDecisions, recordAnswers } from './confirm-decisions.ts';
-import { type Decision, type Gathering, isAging, isBlocking, type SelectOptions, selectByFacts } from './decision.ts';
+import {
+  type Decision,
+  type Gathering,
+  isAging,
+  isBlocking,
+  restsOnLedger,
+  type SelectOptions,
+  selectByFacts,
+} from './decision.ts';
 import { createFirstSeen, needsLedger } from './first-seen.ts';
 import { unpackListing } from './pack-listing.ts';
 import {
@@ -138,7 +146,7 @@ async function decide(policy: Policy, targets: readonly Target[], options: Gathe
     problems.push(isRefused ? toPolicyProblem(policy, answer.stale.error) : describeStale(policy, answer.stale));
     if (isRefused) return [];
   }
-  const seen = byLedger || isAging(policy) || isBlocking(policy) ? firstSeen.entriesOf(policy.repository) : undefined;
+  const seen = restsOnLedger({ policy, byLedger }) ? firstSeen.entriesOf(policy.repository) : undefined;
   if (seen !== undefined && 'error' in seen) {
     problems.push(toPolicyProblem(policy, seen.error));
     return [];
