@@ -22,7 +22,7 @@ import { createYamlRepo } from './git/yaml-repo.ts';
 import { createLmdbLedger } from './ledger/lmdb-ledger.ts';
 import { checkRepo } from './pipeline/check-repo.ts';
 import { createHoldMemory } from './pipeline/find-holds.ts';
-import type { AnswerStore, HostPace, Ledger } from './pipeline/job-ports.ts';
+import type { HostPace, Ledger } from './pipeline/job-ports.ts';
 import { createRegistryMeter, type RegistryMeter } from './pipeline/measure-registries.ts';
 import { type Metrics, noMetrics } from './pipeline/metrics-ports.ts';
 import { createImagePoller, type ImagePoller, type PollOptions } from './pipeline/poll-images.ts';
@@ -31,6 +31,7 @@ import { createProposalMemory } from './pipeline/propose-facts.ts';
 import { createRepoMemory } from './pipeline/repo-memory.ts';
 import type { Queues } from './pipeline/run-jobs.ts';
 import { createEmbeddedQueue } from './queue/embedded-queue.ts';
+import type { SharedWork } from './redis/open-shared-work.ts';
 import { createRegistry, type SourceTools } from './registry/create-registry.ts';
 import { createCloudSource } from './registry/credentials/cloud.ts';
 import type { CredentialSource } from './registry/credentials/credential.ts';
@@ -98,37 +99,10 @@ export function readVersion(): string {
 }
 
 /** What several workers share through Redis. Its packages are loaded only here. */
-async function openShared(config: RedisConfig, log: Log): Promise<Shared> {
-  const [{ openRedis }, { createRedisQueue }, { createRedisPace }, { createRedisLedger }, { createRedisAnswers }] =
-    await Promise.all([
-      import('./redis/open-redis.ts'),
-      import('./redis/redis-queue.ts'),
-      import('./redis/redis-pace.ts'),
-      import('./redis/redis-ledger.ts'),
-      import('./redis/redis-answers.ts'),
-    ]);
-  const readPem = createCertificateReader();
-  const link = openRedis({ ...readRedisAccess(config, { env: process.env, readPem }), log });
-  const passes = createRedisQueue(link, { name: 'pass' });
-  const scans = createRedisQueue(link, { name: 'scan' });
-  return {
-    queues: { passes, scans },
-    pace: createRedisPace(link, { log }),
-    ledger: createRedisLedger(link, { onTime: steadyClock.setTo }),
-    answers: createRedisAnswers(link, { log }),
-    async close() {
-      await Promise.all([passes.close(), scans.close()]);
-      await link.close();
-    },
-  };
-}
-
-interface Shared {
-  readonly queues: Queues;
-  readonly pace: HostPace;
-  readonly ledger: Ledger;
-  readonly answers: AnswerStore;
-  close(): Promise<void>;
+async function openShared(config: RedisConfig, log: Log): Promise<SharedWork> {
+  const { openSharedWork } = await import('./redis/open-shared-work.ts');
+  const access = readRedisAccess(config, { env: process.env, readPem: createCertificateReader() });
+  return openSharedWork({ ...access, log }, { onTime: steadyClock.setTo });
 }
 
 function openQueues(): Queues {
