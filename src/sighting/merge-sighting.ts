@@ -24,7 +24,7 @@ export function mergeSighting(entry: LedgerEntry | undefined, { digest, lookedMs
   if (digest === undefined || digest === entry.digest) return entry;
   if (entry.digest === undefined) return { ...entry, digest, digestSeenMs };
   if ((lookedMs ?? nowMs) < (entry.digestSeenMs ?? 0)) return entry;
-  return { seenMs: nowMs, digest, digestSeenMs, movedFrom: entry.digest };
+  return { seenMs: Math.max(nowMs, entry.seenMs), digest, digestSeenMs, movedFrom: entry.digest };
 }
 
 /** Beside those that are listed, and as many again, so many tags are remembered that are there no more. */

@@ -53,6 +53,11 @@ describe('mergeSighting', () => {
       lookedMs: 299,
       after: entry({ seenMs: 300, digest: second, digestSeenMs: 300, movedFrom: first }),
     },
+    'makes a moved tag no older where the clock was set back': {
+      before: entry({ seenMs: 950, digest: first, digestSeenMs: 200 }),
+      digest: second,
+      after: entry({ seenMs: 950, digest: second, digestSeenMs: 900, movedFrom: first }),
+    },
     'leaves times to come as they are: nothing grows older by a look': {
       before: future,
       digest: first,
