@@ -2,11 +2,11 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { findToolVersion, type GoToolName, goTools, moduleFolder, toolFolder } from './go-tools.ts';
+import { findBuiltTool, findToolVersion, type GoToolName, goTools, moduleFolder, toolFolder } from './go-tools.ts';
 
 const wanted = 'Install Go 1.26 or newer (https://go.dev/doc/install)';
 
-const missing = (Object.keys(goTools) as GoToolName[]).filter((name) => !existsSync(toolFolder(name)));
+const missing = (Object.keys(goTools) as GoToolName[]).filter((name) => findBuiltTool(name) === undefined);
 try {
   for (const name of missing) buildTool(name);
 } catch (error) {
@@ -23,7 +23,10 @@ function buildTool(name: GoToolName): void {
   const building = mkdtempSync(`${target}.building-`);
   try {
     const version = findToolVersion(name);
-    const set = Object.entries(variables).map(([key, value]) => `-X ${key}=${value.replace('{version}', version)}`);
+    const [major = '', minor = ''] = version.split('.');
+    const fill = (value: string) =>
+      value.replace('{version}', version).replace('{major}', major).replace('{minor}', minor);
+    const set = Object.entries(variables).map(([key, value]) => `-X ${key}=${fill(value)}`);
     // Without symbols it is two thirds of the size; the checkout's commit says nothing of the program.
     const flags = [`-tags=${tags.join(',')}`, `-ldflags=${['-s -w', ...set].join(' ')}`, '-buildvcs=false'];
     const args = ['build', '-mod=readonly', ...flags, '-o', join(building, name), path];
