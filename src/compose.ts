@@ -4,6 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { OpenSession, RepoSession, ServerNeeds } from './cli/session.ts';
+import type { Cluster } from './cluster/open-cluster.ts';
+import type { KubernetesConfig } from './config/kubernetes-schema.ts';
 import { defaultStateDir } from './config/load-config.ts';
 import { findProxy } from './config/proxy.ts';
 import { readRedisAccess } from './config/read-redis.ts';
@@ -12,6 +14,7 @@ import { createCertificateReader, type ReadPem, readSecret, readSigningKey, read
 import type { RedisConfig } from './config/redis-schema.ts';
 import type { RepoConfig } from './config/repo-schema.ts';
 import type { Config, CredentialSourceName, RegistryConfig } from './config/schema.ts';
+import type { Problem } from './error/problem.ts';
 import { type ClosableForge, createForge } from './forge/create-forge.ts';
 import { findForge } from './forge/find-forge.ts';
 import type { TransportSettings } from './git/create-transport.ts';
@@ -30,6 +33,7 @@ import type { Clock, Log, Registry } from './pipeline/ports.ts';
 import { createProposalMemory } from './pipeline/propose-facts.ts';
 import { createRepoMemory } from './pipeline/repo-memory.ts';
 import type { Queues } from './pipeline/run-jobs.ts';
+import { createProblemTeller } from './pipeline/tell-report.ts';
 import { createEmbeddedQueue } from './queue/embedded-queue.ts';
 import type { SharedWork } from './redis/open-shared-work.ts';
 import { createRegistry, type SourceTools } from './registry/create-registry.ts';
@@ -48,6 +52,7 @@ import { createSteadyClock } from './steady-clock.ts';
 /** Makes the adapters that the configuration asks for. Nothing is contacted yet. */
 export const openSession: OpenSession = async (config, log) => {
   const shared = config.redis && (await openShared(config.redis, log));
+  const cluster = typeof config.kubernetes === 'object' ? await openCluster(config.kubernetes, log) : undefined;
   const measured: Measured = { metrics: noMetrics, render: undefined };
   const meter = createRegistryMeter({ metrics: () => measured.metrics, clock: systemClock });
   const registry = openRegistry(config, { log, meter, pace: shared?.pace });
@@ -61,6 +66,7 @@ export const openSession: OpenSession = async (config, log) => {
     openPoller: (options) => openPoller(config, registry, { ...options, store: shared?.answers, signal: looks.signal }),
     queues: shared?.queues ?? openQueues(),
     clock: systemClock,
+    cluster,
     async openMetrics() {
       if (config.server !== undefined) Object.assign(measured, await openMetrics(meter));
       return measured.metrics;
@@ -73,6 +79,7 @@ export const openSession: OpenSession = async (config, log) => {
       looks.abort(new Error('the session is over'));
       await Promise.all([registry.close(), ledger.close(), ...opened.map(({ close }) => close())]);
       await shared?.close();
+      cluster?.close();
     },
   };
 };
@@ -103,6 +110,16 @@ async function openShared(config: RedisConfig, log: Log): Promise<SharedWork> {
   const { openSharedWork } = await import('./redis/open-shared-work.ts');
   const access = readRedisAccess(config, { env: process.env, readPem: createCertificateReader() });
   return openSharedWork({ ...access, log }, { onTime: steadyClock.setTo });
+}
+
+/** Its packages, which take a third of a second and some 90 MB, are loaded only here. */
+async function openCluster(config: KubernetesConfig, log: Log): Promise<Cluster> {
+  const { openCluster: open } = await import('./cluster/open-cluster.ts');
+  const createTeller = () => {
+    const teller = createProblemTeller(log);
+    return (problem: Problem | undefined) => teller.tell(problem === undefined ? [] : [problem]);
+  };
+  return open(config, { clock: systemClock, createTeller });
 }
 
 function openQueues(): Queues {

@@ -105,20 +105,21 @@ describe('architecture', () => {
       .filter((entry) => isRelative(entry) && !composers.includes(entry.file) && !pureFolders.includes(entry.folder))
       .filter((entry) => {
         const folder = targetFolder(entry);
-        const ports = entry.typeOnly && /\/pipeline\/(?:job-|metrics-)?ports\.ts$/.test(entry.specifier);
+        const ports = entry.typeOnly && /\/pipeline\/(?:job-|metrics-|cluster-)?ports\.ts$/.test(entry.specifier);
         const cliStarts = entry.folder === 'cli' && ['pipeline', 'config', ''].includes(folder);
         return folder !== entry.folder && !pureFolders.includes(folder) && !ports && !cliStarts;
       });
     assert.deepEqual(show(wrong), []);
   });
 
-  it('what speaks Redis is loaded only where it is configured', () => {
-    const wrong = imports.filter((entry) => {
-      const isOutside = isRelative(entry) && entry.folder !== 'redis' && targetFolder(entry) === 'redis';
-      return isOutside && !entry.late && !entry.typeOnly;
+  for (const folder of ['redis', 'cluster'])
+    it(`${folder}/ is loaded only where it is configured`, () => {
+      const wrong = imports.filter((entry) => {
+        const isOutside = isRelative(entry) && entry.folder !== folder && targetFolder(entry) === folder;
+        return isOutside && !entry.late && !entry.typeOnly;
+      });
+      assert.deepEqual(show(wrong), []);
     });
-    assert.deepEqual(show(wrong), []);
-  });
 
   it('one package, one folder', () => {
     const wrong = imports.filter((entry) => {

@@ -6,6 +6,7 @@ import { describeUrlFault } from '../config/url-schema.ts';
 import { formatProblem, toProblem } from '../error/problem.ts';
 import { TallymanError } from '../error/tallyman-error.ts';
 import type { CheckReport } from '../pipeline/check-repo.ts';
+import type { ClusterSession } from '../pipeline/cluster-ports.ts';
 import type { Metrics } from '../pipeline/metrics-ports.ts';
 import type { ImagePoller, PollOptions } from '../pipeline/poll-images.ts';
 import type { Clock, Log } from '../pipeline/ports.ts';
@@ -31,6 +32,8 @@ export interface Session {
   /** Jobs of the daemon. */
   readonly queues: Queues;
   readonly clock: Clock;
+  /** Undefined where the configuration has none. */
+  readonly cluster: ClusterSession | undefined;
   /** Tries the signing key, if one is configured; throws `ConfigInvalid`. */
   tryToSign(): Promise<void>;
   /** Measures from now on, for a server to show; nothing where the configuration has none. */

@@ -60,7 +60,7 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
   });
   if (server === 'failed') return exitCodes.usage;
   try {
-    await worker.run({ signal });
+    await Promise.all([worker.run({ signal }), session.cluster?.run({ signal })]);
   } finally {
     await server?.close();
   }

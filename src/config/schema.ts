@@ -1,6 +1,7 @@
 /** The operator's configuration: what is validated, and what config/config.schema.json is made of. */
 import { z } from 'zod';
 import { hostSchema } from './host-schema.ts';
+import { kubernetesSchema } from './kubernetes-schema.ts';
 import { redisSchema } from './redis-schema.ts';
 import { repoSchema } from './repo-schema.ts';
 import { serverSchema } from './server-schema.ts';
@@ -145,6 +146,9 @@ export const configSchema = z
       .describe(
         'Redis 6.2 or newer, or Valkey, by which several workers share the work; left out, this process works alone.',
       ),
+    kubernetes: kubernetesSchema.describe(
+      'The cluster in which status is told, secrets are read and reconcilers are; off: there is none.',
+    ),
     stateDir: z
       .string()
       .min(1)

@@ -128,6 +128,17 @@ export const catalogue = {
     disposition: 'retry',
     remedy: 'Check that stateDir can be written to, or that Redis is reachable from here; it is tried again by itself.',
   },
+  ClusterUnavailable: {
+    disposition: 'retry',
+    severity: 'warning',
+    remedy: "Check that the cluster's API server is reachable from here; it is tried again by itself.",
+  },
+  ClusterDenied: {
+    disposition: 'stalled',
+    severity: 'warning',
+    remedy:
+      'Give the service account the role in deploy/ that names this resource, or turn the feature off under `kubernetes`.',
+  },
   TagMutated: {
     disposition: 'stalled',
     severity: 'warning',

@@ -71,8 +71,18 @@ interface Finding {
 }
 
 function splitIssue(issue: z.core.$ZodIssue): Finding[] {
+  const branch = issue.code === 'invalid_union' ? findMeant(issue.errors) : undefined;
+  if (branch !== undefined)
+    return branch.flatMap((inner) => splitIssue({ ...inner, path: [...issue.path, ...inner.path] }));
   if (issue.code !== 'unrecognized_keys') return [{ path: issue.path, wanted: describeWanted(issue), atKey: false }];
   return issue.keys.map((key) => ({ path: [...issue.path, key], wanted: 'a field of the schema', atKey: true }));
+}
+
+/** Of several shapes the one that the value has, but for what is inside. */
+function findMeant(branches: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] | undefined {
+  const hasShape = (issues: readonly z.core.$ZodIssue[]) =>
+    !issues.some(({ code, path }) => path.length === 0 && (code === 'invalid_type' || code === 'invalid_value'));
+  return branches.find(hasShape);
 }
 
 const nouns: Readonly<Record<string, string>> = {

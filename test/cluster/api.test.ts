@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { connectCluster } from '../../src/cluster/connect.ts';
+import { formatPath } from '../../src/cluster/resource-path.ts';
+import { TallymanError } from '../../src/error/tallyman-error.ts';
+import { startKubernetes, type TestKubernetes } from '../services/kubernetes.ts';
+
+const secrets = { group: '', version: 'v1', plural: 'secrets' };
+const { signal } = new AbortController();
+const hasCode = (code: string, text: RegExp) => (error: unknown) =>
+  error instanceof TallymanError && error.code === code && text.test(error.message);
+
+describe('the Kubernetes API', () => {
+  let kubernetes: TestKubernetes;
+  before(async () => {
+    kubernetes = await startKubernetes();
+    await kubernetes.createNamespace('shop');
+    await kubernetes.apply([
+      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace: 'shop', name: 'nobody' } },
+      { apiVersion: 'v1', kind: 'Secret', metadata: { namespace: 'shop', name: 'git' }, stringData: { token: 'abc' } },
+    ]);
+  });
+  after(() => kubernetes?.close());
+
+  it('reads an object, and says which is not there', async () => {
+    const api = connectCluster({ kubeconfig: kubernetes.kubeconfig });
+    const read = (name: string) =>
+      api.request<{ data: Record<string, string> }>({
+        method: 'GET',
+        path: formatPath(secrets, { namespace: 'shop', name }),
+        signal,
+      });
+    const found = await read('git');
+    assert.equal(found.kind === 'done' && Buffer.from(found.body.data.token ?? '', 'base64').toString(), 'abc');
+    const missing = await read('other');
+    assert.deepEqual(missing.kind === 'refused' && [missing.status, missing.reason], [404, 'NotFound']);
+    api.close();
+  });
+
+  it('tells who may not', async () => {
+    const kubeconfig = await kubernetes.createKubeconfig({ namespace: 'shop', name: 'nobody' });
+    const api = connectCluster({ kubeconfig });
+    assert.equal(api.namespace, 'shop');
+    const path = formatPath(secrets, { namespace: 'shop', name: 'git' });
+    await assert.rejects(api.request({ method: 'GET', path, signal }), hasCode('ClusterDenied', /nobody.*cannot get/));
+    api.close();
+  });
+
+  it('does not wait for a server that says nothing, and goes on once it does', async () => {
+    const api = connectCluster({ kubeconfig: kubernetes.kubeconfig });
+    const path = formatPath(secrets, { namespace: 'shop', name: 'git' });
+    kubernetes.freeze(true);
+    try {
+      const asked = api.request({ method: 'GET', path, signal, timeoutMs: 300 });
+      await assert.rejects(asked, hasCode('ClusterUnavailable', /did not answer in time/));
+      const stop = new AbortController();
+      const stopped = api.request({ method: 'GET', path, signal: stop.signal });
+      stop.abort(new Error('stopped'));
+      await assert.rejects(stopped, /stopped/);
+    } finally {
+      kubernetes.freeze(false);
+    }
+    assert.equal((await api.request({ method: 'GET', path, signal })).kind, 'done');
+    api.close();
+  });
+
+  it('gives a watch line by line until its signal aborts', async () => {
+    const api = connectCluster({ kubeconfig: kubernetes.kubeconfig });
+    const stop = new AbortController();
+    const query = { fieldSelector: 'metadata.name=git' };
+    const lines = api.watch({ path: formatPath(secrets, { namespace: 'shop' }), query, signal: stop.signal });
+    const types: string[] = [];
+    await assert.rejects(async () => {
+      for await (const line of lines) {
+        types.push(line.type);
+        stop.abort(new Error('seen'));
+      }
+    }, /seen/);
+    assert.equal(types[0], 'ADDED');
+    api.close();
+  });
+});
+
+describe('connectCluster', () => {
+  it('says which kubeconfig cannot be read', () => {
+    const missing = () => connectCluster({ kubeconfig: 'no/such.kubeconfig' });
+    assert.throws(missing, hasCode('ConfigInvalid', /"no\/such.kubeconfig"/));
+  });
+
+  it('wants a pod where no kubeconfig is named', () => {
+    assert.throws(() => connectCluster({}), hasCode('ConfigInvalid', /a pod with a service account was wanted/));
+  });
+});
