@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
-import { parseConfig } from '../../src/config/load-config.ts';
 import { metricTable } from '../../src/metrics/metric-table.ts';
 import { startKubernetes, type TestKubernetes } from '../services/kubernetes.ts';
 
@@ -78,19 +77,50 @@ describe('deploy/', () => {
     await assert.rejects(kubernetes.kubectl(args, { input: input({ hostNetwork: true }) }), /violates PodSecurity/);
   });
 
-  it('its configuration is valid', () => {
-    const parsed = parseConfig(readFileSync('deploy/config.yaml', 'utf8'), 'deploy/config.yaml');
-    assert.deepEqual('problems' in parsed ? parsed.problems : [], []);
-  });
+  describe('the kind ImagePolicy', () => {
+    const policy = (spec: object, status?: object) => ({
+      apiVersion: 'tallyman.dev/v1alpha1',
+      kind: 'ImagePolicy',
+      metadata: { namespace: 'tallyman', name: 'web' },
+      spec,
+      ...(status && { status }),
+    });
+    const web = { image: 'ghcr.io/acme/web', select: { semver: '^1.4.0' } };
 
-  it('allows the Secrets that its configuration names', async () => {
-    const text = readFileSync('deploy/config.yaml', 'utf8');
-    const named = [...text.matchAll(/name: (tallyman-[a-z]+)/g)].map(([, name]) => name);
-    const roles = (await render('deploy/overlays/embedded')).filter(({ kind }) => kind === 'Role') as unknown as {
-      rules: { resources: string[]; resourceNames?: string[] }[];
-    }[];
-    const rules = roles.flatMap((role) => role.rules).filter(({ resources }) => resources.includes('secrets'));
-    assert.deepEqual(named.sort(), rules.flatMap((rule) => rule.resourceNames ?? []).sort());
+    it('takes the samples', async () => {
+      const args = ['apply', '--server-side', '--dry-run=server', '--validate=strict', '-f'];
+      await kubernetes.createNamespace('shop');
+      await kubernetes.kubectl([...args, 'config/samples/image-policy.yaml']);
+    });
+
+    const wrong: Record<string, { spec: object; told: RegExp }> = {
+      'two kinds': {
+        spec: { ...web, select: { semver: '^1', calver: 'YYYY.MM' } },
+        told: /exactly one of semver, calver/,
+      },
+      'no kind': { spec: { ...web, select: { prereleases: true } }, told: /exactly one of semver, calver/ },
+      'no image': { spec: { select: web.select }, told: /spec.image/ },
+      'a word that is none': { spec: { ...web, pin: 'always' }, told: /spec.pin/ },
+      'a field that is none': { spec: { ...web, interval: '5m' }, told: /unknown field "spec.interval"/ },
+    };
+    for (const [name, { spec, told }] of Object.entries(wrong))
+      it(`refuses ${name}`, async () => {
+        const input = JSON.stringify(policy(spec));
+        const args = ['create', '--dry-run=server', '--validate=strict', '-f', '-'];
+        await assert.rejects(kubernetes.kubectl(args, { input }), told);
+      });
+
+    it('adds nothing to what Git says, and tells how a policy stands', async () => {
+      await kubernetes.apply([policy(web)]);
+      const status = { state: 'Waiting', current: '1.4.2', latest: '1.5.0', reason: '1.5.0 is younger than 24h' };
+      const args = ['patch', 'imagepolicies.tallyman.dev', 'web', '-n', 'tallyman', '--subresource=status'];
+      await kubernetes.kubectl([...args, '--type=merge', '-p', JSON.stringify({ status })]);
+      const get = ['get', 'imagepolicies.tallyman.dev', 'web', '-n', 'tallyman'];
+      assert.deepEqual(JSON.parse(await kubernetes.kubectl([...get, '-o', 'json'])).spec, web);
+      const [head = '', line = ''] = (await kubernetes.kubectl(get)).split('\n');
+      assert.deepEqual(head.trim().split(/\s+/), ['NAME', 'IMAGE', 'CURRENT', 'LATEST', 'STATE', 'AGE']);
+      assert.deepEqual(line.split(/\s+/).slice(0, 5), ['web', 'ghcr.io/acme/web', '1.4.2', '1.5.0', 'Waiting']);
+    });
   });
 
   it('gives a reason for each of its rules', () => {
