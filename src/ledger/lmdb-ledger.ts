@@ -11,6 +11,7 @@ import { packEntries, unpackEntries } from '../sighting/pack-entries.ts';
 import type { LedgerEntry, RepositoryLook } from '../sighting/sighting.ts';
 import { checkDataFile } from './check-data-file.ts';
 import { damaged, toLedgerFailure } from './failure.ts';
+import { takeProcessLock } from './process-lock.ts';
 
 type Entries = ReadonlyMap<string, LedgerEntry>;
 
@@ -32,13 +33,14 @@ const maxKeyLength = 512;
 /** `ledger.mdb` in the folder; opened, and made, at the first use; one that failed to open is tried again at the next. */
 export function createLmdbLedger({ stateDir, clock }: { stateDir: string; clock: LedgerClock }): Ledger {
   const file = join(stateDir, 'ledger.mdb');
+  const closing = new AbortController();
   let opening: Promise<RootDatabase<string, string>> | undefined;
   let waiting: Recording[] = [];
   let writing: Promise<void> | undefined;
 
   async function open(signal: AbortSignal): Promise<RootDatabase<string, string>> {
     signal.throwIfAborted();
-    opening ??= openFile(file);
+    opening ??= openFile(file, closing.signal);
     try {
       return await opening;
     } catch (error) {
@@ -51,11 +53,20 @@ export function createLmdbLedger({ stateDir, clock }: { stateDir: string; clock:
     while (waiting.length > 0) {
       // Who records in the same turn shares the write.
       await new Promise((resolve) => setImmediate(resolve));
-      const batch = waiting.slice(0, maxBatch);
-      waiting = waiting.slice(maxBatch);
-      writeBatch({ database, file }, batch);
+      await attemptAlone(file, closing.signal, () => writeBatch({ database, file }, takeBatch())).catch(rejectWaiting);
     }
     writing = undefined;
+  }
+
+  function takeBatch(): readonly Recording[] {
+    const batch = waiting.slice(0, maxBatch);
+    waiting = waiting.slice(maxBatch);
+    return batch;
+  }
+
+  function rejectWaiting(error: unknown): void {
+    for (const { reject } of waiting) reject(toLedgerFailure(file, 'write', error));
+    waiting = [];
   }
 
   return {
@@ -75,9 +86,10 @@ export function createLmdbLedger({ stateDir, clock }: { stateDir: string; clock:
         waiting.push({ repository, look, signal, resolve, reject });
       });
       writing ??= writeWaiting(database);
-      return await recorded;
+      return await unlessAborted(signal, recorded);
     },
     async close() {
+      closing.abort();
       const database = await opening?.catch(() => undefined);
       opening = undefined;
       await writing;
@@ -99,17 +111,55 @@ function clockWasSet(aheadMs: number): TallymanError {
   });
 }
 
-async function openFile(file: string): Promise<RootDatabase<string, string>> {
+async function openFile(file: string, signal: AbortSignal): Promise<RootDatabase<string, string>> {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    checkDataFile(file);
     const { open } = await import('lmdb');
-    // Without overlappingSync a commit is on the disk when it is done.
-    const options = { path: file, noSubdir: true, encoding: 'string', overlappingSync: false, mapSize } as const;
-    return open<string, string>(options);
+    return await attemptAlone(file, signal, () => {
+      checkDataFile(file);
+      // Without overlappingSync a commit is on the disk when it is done.
+      const options = { path: file, noSubdir: true, encoding: 'string', overlappingSync: false, mapSize } as const;
+      const database = open<string, string>(options);
+      // The first read takes a lock of LMDB's, too.
+      database.get('none');
+      return database;
+    });
   } catch (error) {
     throw toLedgerFailure(file, 'open', error);
   }
+}
+
+/** Longest wait for another process that writes: one takes some 10 ms at a time, unless it is stopped. */
+const maxLockWaitMs = 10_000;
+
+/**
+ * Runs it while no other process writes. LMDB's own locks are never waited for: where a process is killed just as it is
+ * given one (futex(2), robust list: the next of those that wait is not woken if the last holder has it again), another
+ * stands still for ever, with all that it does.
+ */
+async function attemptAlone<Result>(file: string, signal: AbortSignal, run: () => Result): Promise<Result> {
+  const release = await takeProcessLock(dirname(file), { signal, waitMs: maxLockWaitMs });
+  if (release === undefined)
+    throw new TallymanError(
+      'LedgerUnavailable',
+      `Cannot lock ledger "${file}": another process has been writing there for ${maxLockWaitMs / 1000} s, its end was wanted`,
+      { remedy: 'End or continue the Tallyman that was stopped on this machine; it is tried again by itself.' },
+    );
+  try {
+    return run();
+  } finally {
+    release();
+  }
+}
+
+/** Rejects with the signal's reason where that aborts first. */
+async function unlessAborted<Result>(signal: AbortSignal, result: Promise<Result>): Promise<Result> {
+  let abort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort);
+  });
+  return await Promise.race([result, aborted]).finally(() => signal.removeEventListener('abort', abort));
 }
 
 interface Place {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -19,6 +19,7 @@ import { TallymanError } from '../../src/error/tallyman-error.ts';
 import { createLmdbLedger } from '../../src/ledger/lmdb-ledger.ts';
 import type { Ledger } from '../../src/pipeline/job-ports.ts';
 import { type LedgerScene, testLedger } from '../contracts/ledger-contract.ts';
+import { withWriters } from './writers.ts';
 
 const { signal } = new AbortController();
 let root = '';
@@ -58,50 +59,61 @@ before(() => {
 });
 testLedger('LMDB', () => scene);
 
-/** Resolves to the tags that it said it has recorded, once it has ended. */
-function recordUntilKilled(
-  stateDir: string,
-  name: string,
-): { child: ChildProcess; recorded: Promise<readonly string[]> } {
-  const program = join(import.meta.dirname, 'record-forever.ts');
-  const child = spawn(process.execPath, ['--import', 'tsx', program, stateDir, name], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let said = '';
-  child.stdout?.on('data', (chunk) => {
-    said += String(chunk);
-  });
-  const recorded = once(child, 'close').then(() => said.split('\n').slice(0, -1));
-  return { child, recorded };
-}
-
 describe('the LMDB ledger of processes that are killed', () => {
-  it('has all that was taken, and nothing in part', async () => {
+  it('has all that was taken, and nothing in part', { timeout: 60_000 }, async () => {
     const stateDir = nextFolder();
     const ledger = openLedger(stateDir);
     const known: string[] = [];
-    for (let round = 0; round < 2; round += 1) {
-      const writers = ['a', 'b', 'c'].map((name) => recordUntilKilled(stateDir, `${name}${round}`));
-      for (const { child } of writers) {
-        await once(child.stdout ?? child, 'data');
-        setTimeout(() => child.kill('SIGKILL'), 20 + Math.random() * 60);
-      }
-      for (const { recorded } of writers) known.push(...(await recorded));
-      for (const repository of ['ghcr.io/acme/a', 'ghcr.io/acme/b'])
-        for (const reader of [ledger, openLedger(stateDir)]) {
-          const entries = await reader.read(repository, { signal });
-          assert.deepEqual(
-            known.filter((tag) => !entries.has(tag)),
-            [],
-          );
-          // What a writer was just about to say may be there too.
-          assert.ok(entries.size <= known.length + 3 * (round + 1));
+    await withWriters(stateDir, async (start) => {
+      for (let round = 0; round < 2; round += 1) {
+        const writers = ['a', 'b', 'c'].map((name) => start(`${name}${round}`, 'forever'));
+        for (const { kill, hasMore } of writers) {
+          await hasMore(0, 20_000);
+          setTimeout(() => kill('SIGKILL'), 20 + Math.random() * 60);
         }
-    }
+        for (const { recorded } of writers) known.push(...(await recorded));
+        for (const repository of ['ghcr.io/acme/a', 'ghcr.io/acme/b'])
+          for (const reader of [ledger, openLedger(stateDir)]) {
+            const entries = await reader.read(repository, { signal });
+            assert.deepEqual(
+              known.filter((tag) => !entries.has(tag)),
+              [],
+            );
+            // What a writer was just about to say may be there too.
+            assert.ok(entries.size <= known.length + 3 * (round + 1));
+          }
+      }
+    });
     assert.ok(known.length > 6);
-    assert.ok(
-      (await ledger.record('ghcr.io/acme/a', seen('after all'.replace(' ', '-')), { signal })).size > known.length,
-    );
+    assert.ok((await ledger.record('ghcr.io/acme/a', seen('after-all'), { signal })).size > known.length);
+  });
+
+  it('keeps nobody from writing, nor from anything else, who waits for one that is stopped', {
+    timeout: 60_000,
+  }, async () => {
+    await withWriters(nextFolder(), async (start) => {
+      const [busy, other] = [start('busy', 'forever'), start('other', 'asked')];
+      for (const { hasMore } of [busy, other]) assert.ok(await hasMore(0, 30_000));
+      let waited = 0;
+      while (waited < 3) {
+        // At some instant: mostly it is writing then, and the other waits.
+        busy.kill('SIGSTOP');
+        const [before, heard] = [other.count(), other.heard()];
+        other.ask();
+        if (!(await other.hasMore(before, 300))) {
+          waited += 1;
+          other.ask();
+          assert.ok(await other.hasHeard(heard + 1, 3000), 'it stands still');
+        }
+        busy.kill('SIGCONT');
+        assert.ok(await other.hasMore(before, 5000));
+      }
+      busy.kill('SIGSTOP');
+      const before = other.count();
+      other.ask();
+      busy.kill('SIGKILL');
+      assert.ok(await other.hasMore(before, 5000));
+    });
   });
 });
 
@@ -245,6 +257,8 @@ describe('the LMDB ledger without a place to write', () => {
       ],
       {
         stdio: ['ignore', 'pipe', 'inherit'],
+        timeout: 60_000,
+        killSignal: 'SIGKILL',
       },
     );
     let said = '';
