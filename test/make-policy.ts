@@ -12,6 +12,7 @@ export function testPolicy(parts: Partial<Policy> = {}): Policy {
     key: `${namespace}/${name}`,
     namespace,
     name,
+    object: { apiVersion: 'tallyman.dev/v1alpha1', kind: 'ImagePolicy', namespace, name },
     image,
     repository: { host, path },
     select: semverRule('*'),

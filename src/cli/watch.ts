@@ -47,7 +47,7 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
     passConcurrency,
     scanConcurrency,
     drainMs,
-    observer: measuring.records,
+    observers: [measuring.records],
   });
   const server = await startServer(session, log, {
     onHint: (hint) => worker.takeHint(hint, { signal }),

@@ -1,6 +1,6 @@
 import { catalogue, type ErrorCode, severityOf } from './catalogue.ts';
 import { printable } from './printable.ts';
-import { type Place, TallymanError } from './tallyman-error.ts';
+import { type ObjectName, type Place, type StoppedUpdate, TallymanError } from './tallyman-error.ts';
 
 /** One thing that went wrong, as plain data: what reports, Events, logs and `--output json` are made of. */
 export interface Problem {
@@ -10,32 +10,43 @@ export interface Problem {
   readonly place?: Place;
   /** Whom it concerns, as `namespace/name`; absent when it concerns no one policy. */
   readonly policy?: string;
+  /** The object of the Yaml repo that it was found in, where that is known. */
+  readonly object?: ObjectName;
+  /** What it kept from being written. */
+  readonly stops?: readonly StoppedUpdate[];
+}
+
+interface ProblemFacts {
+  readonly place?: Place | undefined;
+  readonly policy?: string | undefined;
+  readonly remedy?: string | undefined;
+  readonly object?: ObjectName | undefined;
+  readonly stops?: readonly StoppedUpdate[] | undefined;
 }
 
 /** The problem with its catalogue remedy filled in and its message made safe to show. */
-export function createProblem(
-  code: ErrorCode,
-  message: string,
-  about: { place?: Place | undefined; policy?: string | undefined; remedy?: string | undefined } = {},
-): Problem {
+export function createProblem(code: ErrorCode, message: string, about: ProblemFacts = {}): Problem {
   return {
     code,
     message: printable(message),
     remedy: about.remedy ?? catalogue[code].remedy,
     ...(about.place && { place: about.place }),
     ...(about.policy !== undefined && { policy: about.policy }),
+    ...(about.object && { object: about.object }),
+    ...(about.stops && { stops: about.stops }),
   };
 }
 
 /** The problem that a caught failure is; anything that is not a TallymanError is a bug and becomes `Internal`. */
 export function toProblem(error: unknown, about: { place?: Place; policy?: string } = {}): Problem {
   if (error instanceof TallymanError) {
-    const { code, message, remedy } = error;
+    const { code, message, remedy, stops } = error;
     return createProblem(code, message, {
       // A fault of the configuration is not at the place of the policy that met it.
       place: error.place ?? (code === 'ConfigInvalid' ? undefined : about.place),
       policy: error.policy ?? about.policy,
       remedy,
+      stops,
     });
   }
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);

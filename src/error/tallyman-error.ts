@@ -7,10 +7,28 @@ export interface Place {
   readonly column?: number;
 }
 
+/** An object as Kubernetes names it, whether or not a cluster has it. `{ apiVersion: 'tallyman.dev/v1alpha1', kind: 'ImagePolicy', namespace: 'shop', name: 'web' }` */
+export interface ObjectName {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** A version that was about to be written. */
+export interface StoppedUpdate {
+  /** `namespace/name` */
+  readonly policy: string;
+  readonly from: string | undefined;
+  readonly to: string;
+}
+
 interface TallymanErrorOptions {
   readonly place?: Place | undefined;
   /** Whom it concerns, as `namespace/name`. */
   readonly policy?: string | undefined;
+  /** What it kept from being written. */
+  readonly stops?: readonly StoppedUpdate[] | undefined;
   /** Replaces the catalogue's general remedy where a more exact one is known. */
   readonly remedy?: string | undefined;
   readonly cause?: unknown;
@@ -25,6 +43,7 @@ export class TallymanError extends Error {
   readonly code: ErrorCode;
   readonly place: Place | undefined;
   readonly policy: string | undefined;
+  readonly stops: readonly StoppedUpdate[] | undefined;
   readonly remedy: string;
 
   constructor(code: ErrorCode, message: string, options: TallymanErrorOptions = {}) {
@@ -32,6 +51,7 @@ export class TallymanError extends Error {
     this.code = code;
     this.place = options.place;
     this.policy = options.policy;
+    this.stops = options.stops;
     this.remedy = options.remedy ?? catalogue[code].remedy;
   }
 

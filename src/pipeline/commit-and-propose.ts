@@ -1,6 +1,7 @@
 /** One pass in both modes: commits on the watched branch, then pull requests into it. */
 import { earliest } from '../collection/earliest.ts';
 import { dedupeProblems, toProblem } from '../error/problem.ts';
+import type { Policy } from '../policy/policy.ts';
 import { listTagQuestions } from './list-tag-questions.ts';
 import type { TagQuestion } from './poll-images.ts';
 import { proposeChanges } from './propose-changes.ts';
@@ -11,6 +12,8 @@ import { type PassReport, runPass } from './run-pass.ts';
 /** What a pass did, with what became of branches and pull requests. */
 export interface WholeReport extends PassReport {
   readonly proposals: readonly Proposal[];
+  /** All that can be used, in both modes. */
+  readonly policies: readonly Policy[];
   /** What the policies ask registries, each image repository once. */
   readonly questions: readonly TagQuestion[];
 }
@@ -28,6 +31,7 @@ export async function commitAndPropose(
     // Both modes tell what is wrong with files.
     return {
       ...report,
+      policies,
       questions,
       proposals,
       problems: dedupeProblems([...report.problems, ...problems]),
@@ -35,6 +39,7 @@ export async function commitAndPropose(
     };
   } catch (error) {
     options.signal.throwIfAborted();
-    return { ...report, questions, proposals: [], problems: dedupeProblems([...report.problems, toProblem(error)]) };
+    const problems = dedupeProblems([...report.problems, toProblem(error)]);
+    return { ...report, policies, questions, proposals: [], problems };
   }
 }

@@ -24,7 +24,7 @@ export interface PassJobOptions {
   /** Where scans of the images that policies want are added. */
   readonly scans: Pick<JobQueue, 'add'>;
   /** Told of each pass. */
-  readonly observer?: PassObserver | undefined;
+  readonly observers?: readonly PassObserver[];
 }
 
 const maxBackoffMs = 15 * 60_000;
@@ -38,7 +38,7 @@ interface Tellers {
 
 /** A pass that fails is told and made again, later each time. A subject that is none of these repos is let go. */
 export function createPassJob(repos: readonly WatchedRepo[], options: PassJobOptions): RunJob {
-  const { intervalMs, clock, log } = options;
+  const { intervalMs, clock, log, observers = [] } = options;
   /** When the first of the passes failed that have failed since; by subject. */
   const failing = new Map<string, number>();
   const watched = new Map(
@@ -52,7 +52,7 @@ export function createPassJob(repos: readonly WatchedRepo[], options: PassJobOpt
     const { repo, tellers } = watched.get(subject) ?? {};
     if (repo === undefined || tellers === undefined) return { againMs: undefined, failures: 0 };
     let [report, failure]: [WholeReport | undefined, Problem | undefined] = [undefined, undefined];
-    options.observer?.begin(subject);
+    for (const observer of observers) observer.begin(subject);
     try {
       report = await makePass(repo, { ...options, signal, tellers });
       failing.delete(subject);
@@ -73,7 +73,7 @@ export function createPassJob(repos: readonly WatchedRepo[], options: PassJobOpt
       const backoffMs = Math.min(clock.nowMs() - sinceMs, maxBackoffMs);
       return { againMs: vary(Math.max(intervalMs, backoffMs)), failures: failures + 1 };
     } finally {
-      options.observer?.end(subject, { report, failure });
+      for (const observer of observers) observer.end(subject, { report, failure });
     }
   };
 }

@@ -11,7 +11,7 @@ export interface PassResult {
   readonly failure?: Problem | undefined;
 }
 
-/** Told of the passes that are made here. */
+/** Told of the passes that are made here. Never throws. */
 export interface PassObserver {
   begin(subject: string): void;
   end(subject: string, result: PassResult): void;

@@ -1,6 +1,7 @@
 /** Makes one commit of a plan, on the branch as it is, or of a new plan where the branch moved. */
 import type { Update } from '../edit/plan.ts';
 import { createProblem, type Problem } from '../error/problem.ts';
+import { TallymanError } from '../error/tallyman-error.ts';
 import { readMarks } from '../hold/marks.ts';
 import { identifyPlan } from './commit-message.ts';
 import type { Clock, CommitAuthor, RepoHistory, YamlRepo } from './ports.ts';
@@ -50,11 +51,13 @@ export async function pushPlan(
     const { snapshot: base, changes, message, updates, problems } = planned;
     if (message === undefined) return { planned, made: undefined, tries, problems };
     const whenMs = context.clock.wallMs();
-    const outcome = await context.repo.push({ base, changes, message, author: context.author, whenMs }, options);
+    const outcome = await context.repo
+      .push({ base, changes, message, author: context.author, whenMs }, options)
+      .catch((error: unknown) => Promise.reject(addStopped(error, updates)));
     if (outcome.kind === 'pushed')
       return { planned, made: { commit: outcome.commit, group, updates }, tries, problems };
     if (tries === maxPushTries) {
-      return { planned, made: undefined, tries, problems: [...problems, describeRace(tries)] };
+      return { planned, made: undefined, tries, problems: [...problems, describeRace(tries, updates)] };
     }
     await pauseBeforeTry(context.clock, tries, options);
     const { commit: from } = await context.repo.fetch(options);
@@ -87,9 +90,14 @@ async function findPlan(
   return undefined;
 }
 
-export function describeRace(tries: number): Problem {
-  return createProblem(
-    'PushRaced',
-    `Cannot push: the branch moved ${tries} times while the commit was made, a quiet moment was wanted`,
-  );
+export function describeRace(tries: number, stops?: readonly Update[]): Problem {
+  const message = `Cannot push: the branch moved ${tries} times while the commit was made, a quiet moment was wanted`;
+  return createProblem('PushRaced', message, { stops });
+}
+
+/** The failure, which says what it stopped. */
+function addStopped(error: unknown, stops: readonly Update[]): unknown {
+  if (!(error instanceof TallymanError)) return error;
+  const { code, message, place, policy, remedy, cause } = error;
+  return new TallymanError(code, message, { place, policy, remedy, cause, stops });
 }

@@ -1,4 +1,4 @@
-import type { Place } from '../error/tallyman-error.ts';
+import type { ObjectName, Place } from '../error/tallyman-error.ts';
 import type { ImageRepository } from '../image/reference.ts';
 
 /** By semantic version. `grammar` says whose versions and ranges these are: npm `semver`'s, or a peer's. */
@@ -93,6 +93,8 @@ export interface Policy {
   readonly key: string;
   readonly namespace: string;
   readonly name: string;
+  /** What it is written as: of Argo CD the Application whose image it is for. */
+  readonly object: ObjectName;
   /** The repository as written (`ghcr.io/acme/web`): what a marker without a version part writes. */
   readonly image: string;
   readonly repository: ImageRepository;

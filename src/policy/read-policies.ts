@@ -2,12 +2,14 @@
 import { type Document, isMap, isNode, isSeq } from 'yaml';
 import { groupBy } from '../collection/group-by.ts';
 import { createProblem, type Problem, toProblem } from '../error/problem.ts';
+import type { ObjectName } from '../error/tallyman-error.ts';
 import { decodeText } from '../yaml/decode-text.ts';
 import { readYaml, type YamlFile } from '../yaml/read-yaml.ts';
 import { argocdDialect } from './dialects/argocd.ts';
 import type { Dialect, PieceFindings, PolicyDocument, PolicyFindings } from './dialects/dialect.ts';
 import { fluxDialect } from './dialects/flux.ts';
 import { tallymanDialect } from './dialects/tallyman.ts';
+import { isObjectName } from './object-name.ts';
 import type { Policy } from './policy.ts';
 
 type DialectName = 'tallyman' | 'flux' | 'argocd';
@@ -34,7 +36,11 @@ export function readPolicyPieces(file: YamlFile, path: string): PolicyPieces {
   const findings = file.documents.flatMap((document) =>
     names
       .filter((name) => dialects[name].claims(document))
-      .map((dialect) => ({ dialect, ...dialects[dialect].read({ document, file, path }) })),
+      .map((dialect) => {
+        const { pieces, problems } = dialects[dialect].read({ document, file, path });
+        const object = findName(document, dialects[dialect].namespace);
+        return { dialect, pieces, problems: object ? problems.map((problem) => ({ object, ...problem })) : problems };
+      }),
   );
   return {
     pieces: findings.flatMap(({ dialect, pieces }) => pieces.map((piece) => ({ dialect, piece }))),
@@ -44,6 +50,15 @@ export function readPolicyPieces(file: YamlFile, path: string): PolicyPieces {
       ...file.documents.flatMap((document) => reportListed(document, { file, path })),
     ],
   };
+}
+
+/** Undefined where it has none that Kubernetes would take. */
+function findName(document: Document.Parsed, defaultNamespace: string): ObjectName | undefined {
+  const [apiVersion, kind] = [document.get('apiVersion'), document.get('kind')];
+  const [namespace, name] = ['namespace', 'name'].map((key) => document.getIn(['metadata', key]));
+  if (![apiVersion, kind, name].every((text) => typeof text === 'string')) return undefined;
+  const object = { apiVersion, kind, namespace: namespace ?? defaultNamespace, name } as ObjectName;
+  return isObjectName(object) ? object : undefined;
 }
 
 /** Policies are documents of their own: one that is an item of a `kind: List` is not read, and that is said. */
@@ -109,7 +124,7 @@ function rejectDuplicates(policies: readonly Policy[]): PolicyFindings {
 function describeDuplicate(policy: Policy, same: readonly Policy[]): Problem {
   const others = same.filter((other) => other !== policy).map((other) => `${other.source.file}:${other.source.line}`);
   const message = `Cannot use policy "${policy.key}": it stands in ${others.join(' and ')} too, one of each name was wanted`;
-  return createProblem('PolicyDuplicate', message, { place: policy.source, policy: policy.key });
+  return createProblem('PolicyDuplicate', message, { place: policy.source, policy: policy.key, object: policy.object });
 }
 
 /** Pieces go back only to the dialect that made them. */

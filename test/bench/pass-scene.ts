@@ -113,7 +113,7 @@ function watch(
   const repo = { subject: 'bench', address: 'bench', branch: undefined, context };
   const worker = createWorker([repo], {
     ...{ ...options, intervalMs: 3_600_000, passConcurrency: 1, scanConcurrency: 1, drainMs: 0 },
-    observer: { begin: () => {}, end: () => onPass() },
+    observers: [{ begin: () => {}, end: () => onPass() }],
   });
   const working = worker.run({ signal: abort.signal });
   return {

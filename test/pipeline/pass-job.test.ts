@@ -31,7 +31,7 @@ function open(fetch?: () => Promise<never>, add?: () => Promise<never>) {
     log,
     interest: { learn: (subject, images) => void learned.push(...images.map(({ path }) => `${subject} ${path}`)) },
     scans: { add: add ?? (async (jobs) => void added.push(...jobs)) },
-    observer: { begin: () => {}, end: (subject, result) => over.push(`${subject} ${describeResult(result)}`) },
+    observers: [{ begin: () => {}, end: (subject, result) => over.push(`${subject} ${describeResult(result)}`) }],
   });
   return { job, clock, added, learned, lines, over };
 }

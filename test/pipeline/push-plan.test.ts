@@ -54,6 +54,8 @@ describe('runPass with groups', () => {
       [commits.map(({ group }) => group), problems.map(({ code }) => code)],
       [['back'], ['PushRejected']],
     );
+    const stops = [{ policy: 'shop/a', image: 'ghcr.io/acme/a', from: '1.0.0', to: '1.1.0' }];
+    assert.deepEqual(problems[0]?.stops, stops);
   });
 });
 

@@ -37,12 +37,14 @@ function open() {
     passConcurrency: 1,
     scanConcurrency: 4,
     drainMs: 1000,
-    observer: {
-      begin: () => {},
-      end: () => {
-        passes += 1;
+    observers: [
+      {
+        begin: () => {},
+        end: () => {
+          passes += 1;
+        },
       },
-    },
+    ],
   });
   const done = worker.run({ signal: end.signal });
   const stop = async () => {

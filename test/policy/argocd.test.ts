@@ -17,6 +17,7 @@ describe('annotated Applications', () => {
       key: 'team-a/shop-web',
       namespace: 'team-a',
       name: 'shop-web',
+      object: { apiVersion: 'argoproj.io/v1alpha1', kind: 'Application', namespace: 'team-a', name: 'shop' },
       image: 'ghcr.io/acme/web',
       repository: { host: 'ghcr.io', path: 'acme/web' },
       select: { kind: 'semver', range: '~1.4', prereleases: false, coerce: false, grammar: 'argocd' },

@@ -25,6 +25,12 @@ describe("Flux's objects", () => {
         key: 'apps/web',
         namespace: 'apps',
         name: 'web',
+        object: {
+          apiVersion: 'image.toolkit.fluxcd.io/v1beta2',
+          kind: 'ImagePolicy',
+          namespace: 'apps',
+          name: 'web',
+        },
         image: 'ghcr.io/acme/web',
         repository: { host: 'ghcr.io', path: 'acme/web' },
         select: { kind: 'semver', range: '^1.0.x', prereleases: false, coerce: false, grammar: 'flux' },

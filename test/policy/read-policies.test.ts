@@ -96,6 +96,7 @@ describe('readPolicies', () => {
         key: 'shop/web',
         namespace: 'shop',
         name: 'web',
+        object: { apiVersion: 'tallyman.dev/v1alpha1', kind: 'ImagePolicy', namespace: 'shop', name: 'web' },
         image: 'ghcr.io/acme/web',
         repository: { host: 'ghcr.io', path: 'acme/web' },
         select: { kind: 'semver', range: '>=1.4.0 <2.0.0', prereleases: false, coerce: false, grammar: 'npm' },

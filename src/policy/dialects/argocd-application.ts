@@ -9,6 +9,7 @@ import { type ApplicationSources, readSources } from './argocd-places.ts';
 /** One Application document. Plain data. */
 export interface ApplicationPiece {
   readonly kind: 'application';
+  readonly apiVersion: string;
   readonly name: string;
   /** Undefined where it is left to whoever applies the document. */
   readonly namespace: string | undefined;
@@ -45,7 +46,8 @@ export function readApplication(fields: Fields, file: string): ApplicationFindin
   const { problems, ...annotated } = readAnnotations(fields, { namespace, name });
   const sources = readSources(fields, file, findings);
   const labels = findings.attempt(start, () => readLabels(fields, ['metadata', 'labels'])) ?? {};
-  const common = { kind: 'application', name, namespace, labels, sources, source: start } as const;
+  const apiVersion = findings.attempt(start, () => fields.text(['apiVersion']))?.value ?? '';
+  const common = { kind: 'application', apiVersion, name, namespace, labels, sources, source: start } as const;
   return { pieces: [{ ...common, ...annotated, problems: findings.problems }], problems };
 }
 

@@ -1,5 +1,5 @@
 /** Where an Application is that names no namespace, and where the peer looks for it. */
-const defaultNamespace = 'argocd';
+export const defaultNamespace = 'argocd';
 
 /**
  * The key of an image's policy; whatever cannot stand in a DNS-1123 name is a dash.

@@ -4,7 +4,7 @@ import type { Policy } from '../policy.ts';
 import type { ApplicationPiece } from './argocd-application.ts';
 import { type Located, showText } from './argocd-fields.ts';
 import type { ImageRule } from './argocd-image.ts';
-import { formatImageKey } from './argocd-key.ts';
+import { defaultNamespace, formatImageKey } from './argocd-key.ts';
 import { findPlaces } from './argocd-places.ts';
 import type { PolicyFindings } from './dialect.ts';
 
@@ -23,11 +23,13 @@ export interface ImageUse {
 export function listPolicies(use: ImageUse, alone: boolean): PolicyFindings {
   const policies = new Map<string, Policy>();
   const problems: Problem[] = [];
+  const { apiVersion, name } = use.application;
+  const object = { apiVersion, kind: 'Application', namespace: use.namespace ?? defaultNamespace, name };
   for (const rule of use.rules) {
     const key = chooseKey(use, rule, (candidate) => policies.has(candidate));
     if (policies.has(key)) {
       const message = `Cannot use image ${showText(rule.image)}: application "${use.application.name}" has policy "${key}" already, an alias of its own was wanted`;
-      problems.push(createProblem('PolicyInvalid', message, { place: rule.source.place, policy: key }));
+      problems.push(createProblem('PolicyInvalid', message, { place: rule.source.place, policy: key, object }));
       continue;
     }
     const places = findPlaces(
@@ -36,12 +38,16 @@ export function listPolicies(use: ImageUse, alone: boolean): PolicyFindings {
       { alone, policy: key },
     );
     problems.push(...places.problems);
-    policies.set(key, toPolicy(key, rule, places));
+    policies.set(key, { ...toPolicy(key, rule, places), object });
   }
   return { policies: [...policies.values()], problems };
 }
 
-function toPolicy(key: string, rule: ImageRule, { paths, targets }: Pick<Policy, 'paths' | 'targets'>): Policy {
+function toPolicy(
+  key: string,
+  rule: ImageRule,
+  { paths, targets }: Pick<Policy, 'paths' | 'targets'>,
+): Omit<Policy, 'object'> {
   const { image, repository, select, include, exclude, platforms, pin } = rule;
   const [namespace = '', name = ''] = key.split('/');
   return {

@@ -6,6 +6,7 @@ import { type ApplicationPiece, readApplication, readApplicationSet } from './ar
 import { assignApplications } from './argocd-assign.ts';
 import { createFields } from './argocd-fields.ts';
 import { readImageUpdater, type UpdaterPiece } from './argocd-image-updater.ts';
+import { defaultNamespace } from './argocd-key.ts';
 import { listPolicies } from './argocd-policies.ts';
 import type { Dialect, PieceFindings, PolicyDocument, PolicyFindings } from './dialect.ts';
 
@@ -19,6 +20,7 @@ const applicationKind = /kind["']?[ \t]*:[ \t]*["']?Application/;
  * the date that a publisher wrote into the image. Of the same version spelled twice the last in code-unit order is taken.
  */
 export const argocdDialect: Dialect<Piece> = {
+  namespace: defaultNamespace,
   mayHold: (text) => text.includes(annotationPrefix) || applicationKind.test(text),
   claims(document) {
     const [apiVersion, kind] = [document.get('apiVersion'), document.get('kind')];

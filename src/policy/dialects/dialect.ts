@@ -30,6 +30,8 @@ export interface PieceFindings<Piece> {
 
 /** A way of writing policies; a dialect is one file here and one row in read-policies.ts. */
 export interface Dialect<Piece = unknown> {
+  /** Where an object is that names no namespace. */
+  readonly namespace: string;
   /** Whether the text may hold an object of this dialect: files that cannot are not parsed. Never false where one is. */
   mayHold(text: string): boolean;
   /** Whether the document, or the item of a list, is one of this dialect's objects, well-formed or not. */

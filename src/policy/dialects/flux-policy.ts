@@ -1,5 +1,5 @@
 import { createProblem, type Problem, toProblem } from '../../error/problem.ts';
-import type { Place } from '../../error/tallyman-error.ts';
+import type { ObjectName, Place } from '../../error/tallyman-error.ts';
 import { parseMastermindsRange } from '../../version/masterminds-range.ts';
 import { parsePattern } from '../pattern.ts';
 import type { Pin, Policy, SelectRule } from '../policy.ts';
@@ -14,6 +14,7 @@ export interface FluxPolicyPiece {
   readonly key: string;
   readonly namespace: string;
   readonly name: string;
+  readonly object: ObjectName;
   readonly repositoryKey: string;
   readonly repositoryPlace: Place;
   readonly select: SelectRule;
@@ -53,6 +54,7 @@ export function readFluxPolicy(document: PolicyDocument): PieceFindings<FluxPoli
     key,
     namespace,
     name,
+    object: { apiVersion: object.text(['apiVersion']) ?? '', kind: 'ImagePolicy', namespace, name },
     repositoryKey: `${object.text(['spec', 'imageRepositoryRef', 'namespace']) ?? namespace}/${repositoryName}`,
     repositoryPlace: object.placeOf(['spec', 'imageRepositoryRef', 'name']),
     select,
@@ -155,7 +157,7 @@ export function toPolicy(
   const { key, namespace, name, source, select, filter, pin } = piece;
   if (repository === undefined) {
     const message = `Cannot use policy "${key}": there is no usable ImageRepository "${piece.repositoryKey}" in the Yaml repo, one was wanted`;
-    return createProblem('PolicyInvalid', message, { place: piece.repositoryPlace, policy: key });
+    return createProblem('PolicyInvalid', message, { place: piece.repositoryPlace, policy: key, object: piece.object });
   }
   const own = automations.filter((automation) => automation.namespace === namespace);
   const globs = own.flatMap(({ suspend, path }) => (suspend ? [] : (path ?? [])));
@@ -163,6 +165,7 @@ export function toPolicy(
     key,
     namespace,
     name,
+    object: piece.object,
     image: repository.image,
     repository: repository.repository,
     select,

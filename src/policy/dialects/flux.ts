@@ -20,6 +20,7 @@ const readers: Readonly<Record<string, (document: PolicyDocument) => PieceFindin
 
 /** Source: the API reference of Flux's image-reflector and image-automation controllers, v1 and v1beta2. */
 export const fluxDialect: Dialect<FluxPiece> = {
+  namespace: 'default',
   mayHold: (text) => text.includes(group),
   claims(document) {
     const apiVersion = document.get('apiVersion');

@@ -18,6 +18,7 @@ import type { Dialect, PieceFindings, PolicyDocument } from './dialect.ts';
 const needle = 'tallyman.dev/';
 
 export const tallymanDialect: Dialect<Policy> = {
+  namespace: 'default',
   mayHold: (text) => text.includes(needle),
   claims(document) {
     const apiVersion = document.get('apiVersion');
@@ -60,7 +61,7 @@ function toValue(document: Document.Parsed, place: Place): unknown {
 
 /** Checks what the schema cannot say, field by field, so that all faults are told at once. */
 function toPolicy(
-  { metadata, spec }: ImagePolicyDocument,
+  { apiVersion, kind, metadata, spec }: ImagePolicyDocument,
   source: Place,
   placeOf: (field: readonly PropertyKey[]) => Place,
 ): PieceFindings<Policy> {
@@ -102,6 +103,7 @@ function toPolicy(
     key,
     namespace: metadata.namespace,
     name: metadata.name,
+    object: { apiVersion, kind, namespace: metadata.namespace, name: metadata.name },
     image: spec.image,
     repository: { host: reference.host, path: reference.path },
     select: rule,

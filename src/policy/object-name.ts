@@ -1,0 +1,30 @@
+import type { ObjectName } from '../error/tallyman-error.ts';
+
+/** Source: RFC 1123 as Kubernetes has it, "Object Names and IDs"; an object may be named by several labels with dots between them. */
+const label = '[a-z0-9](?:[a-z0-9-]*[a-z0-9])?';
+const labelPattern = new RegExp(`^${label}$`);
+const namePattern = new RegExp(`^${label}(?:\\.${label})*$`);
+const versionPattern = new RegExp(`^(?:${label}(?:\\.${label})*/)?${label}$`);
+
+/**
+ * Whether an object of a namespace may be called so: what files say may be anything.
+ *
+ * @example
+ * isObjectName({ apiVersion: 'v1', kind: 'Pod', namespace: '..', name: 'web' }) // false
+ */
+export function isObjectName({ apiVersion, kind, namespace, name }: ObjectName): boolean {
+  return (
+    isText(apiVersion, 253) &&
+    versionPattern.test(apiVersion) &&
+    isText(kind, 63) &&
+    /^[A-Za-z][A-Za-z0-9]*$/.test(kind) &&
+    isText(namespace, 63) &&
+    labelPattern.test(namespace) &&
+    isText(name, 253) &&
+    namePattern.test(name)
+  );
+}
+
+function isText(value: unknown, maxLength: number): value is string {
+  return typeof value === 'string' && value.length <= maxLength;
+}
