@@ -3,9 +3,11 @@ import { setFlagsFromString } from 'node:v8';
 import type { Config } from '../config/schema.ts';
 import { toProblem } from '../error/problem.ts';
 import { createMeasuring } from '../pipeline/measure-work.ts';
+import type { PassObserver } from '../pipeline/pass-records.ts';
 import type { Log } from '../pipeline/ports.ts';
 import { createProbes } from '../pipeline/probes.ts';
 import { createWorker } from '../pipeline/run-jobs.ts';
+import { createStatusObserver } from '../pipeline/show-status.ts';
 import { createProblemTeller } from '../pipeline/tell-report.ts';
 import { exitCodes, type ServerNeeds, type Session } from './session.ts';
 
@@ -47,7 +49,7 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
     passConcurrency,
     scanConcurrency,
     drainMs,
-    observers: [measuring.records],
+    observers: [measuring.records, ...listTellers(session)],
   });
   const server = await startServer(session, log, {
     onHint: (hint) => worker.takeHint(hint, { signal }),
@@ -66,6 +68,11 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
   }
   log.info({}, 'stopped');
   return exitCodes.ok;
+}
+
+/** Who tells a cluster of each pass. */
+function listTellers({ cluster }: Session): readonly PassObserver[] {
+  return cluster?.status === undefined ? [] : [createStatusObserver(cluster.status)];
 }
 
 /** Between two passes over one Yaml repo, also after failures. */

@@ -4,6 +4,8 @@ import type { ClusterSession } from '../pipeline/cluster-ports.ts';
 import type { Clock } from '../pipeline/ports.ts';
 import type { KubernetesApi } from './api.ts';
 import { type ClusterPlace, connectCluster } from './connect.ts';
+import { watchPolicyObjects } from './policy-objects.ts';
+import { createStatusWriter } from './policy-status.ts';
 
 export interface ClusterOptions {
   readonly clock: Clock;
@@ -16,12 +18,28 @@ export interface Cluster extends ClusterSession {
   close(): void;
 }
 
+/** What of it the configuration wants. */
+interface ClusterParts extends ClusterPlace {
+  readonly status: boolean;
+}
+
 /** Nothing is contacted before `run`. Throws `ConfigInvalid`. */
-export function openCluster(place: ClusterPlace, _options: ClusterOptions): Cluster {
-  const api = connectCluster(place);
+export function openCluster(wanted: ClusterParts, { clock, createTeller }: ClusterOptions): Cluster {
+  const api = connectCluster(wanted);
+  const policies = watchPolicyObjects(api, {
+    clock,
+    onProblem: createTeller(),
+    onChange: (key) => status?.touch(key),
+  });
+  const status = wanted.status
+    ? createStatusWriter({ api, clock, objects: policies, onProblem: createTeller() })
+    : undefined;
   return {
     api,
-    async run() {},
+    status,
+    async run(options) {
+      await Promise.all([policies.run(options), status?.run(options)]);
+    },
     close: api.close,
   };
 }

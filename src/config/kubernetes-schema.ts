@@ -8,6 +8,10 @@ const clusterSchema = z.strictObject({
     .optional()
     .describe("File that says where the cluster is and who asks; left out, the pod's own service account."),
   context: z.string().min(1).optional().describe("Of that file; left out, the file's own current one."),
+  status: z
+    .boolean()
+    .default(true)
+    .describe('Write how each policy stands into its ImagePolicy object, where the cluster has one.'),
 });
 
 export const kubernetesSchema = z

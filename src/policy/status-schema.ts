@@ -18,7 +18,7 @@ const conditionSchema = z.strictObject({
 });
 
 /** How a policy stands. `Updated`: the last pass wrote it. `Proposed`: a pull request is open. */
-const policyStates = ['Current', 'Updated', 'Proposed', 'Waiting', 'Held', 'Suspended', 'Failed'] as const;
+export const policyStates = ['Current', 'Updated', 'Proposed', 'Waiting', 'Held', 'Suspended', 'Failed'] as const;
 
 export const policyStatusSchema = z.strictObject({
   observedGeneration: z.int().min(0).optional().describe('Generation of the object when this was written.'),
@@ -49,3 +49,8 @@ export const policyStatusSchema = z.strictObject({
   nextLookTime: timeSchema.optional().describe('When it may be written, where it waits for its age or its time.'),
   conditions: z.array(conditionSchema).max(8).optional(),
 });
+
+export type PolicyState = (typeof policyStates)[number];
+
+/** Plain data, as the object's `status` has it. Times in RFC 3339, UTC. */
+export type PolicyStatus = z.infer<typeof policyStatusSchema>;

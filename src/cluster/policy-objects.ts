@@ -1,0 +1,37 @@
+/** The `ImagePolicy` objects that the cluster has, where somebody applies them there too: one watch for all who want them. */
+import type { KubernetesApi } from './api.ts';
+import type { Resource } from './resource-path.ts';
+import { type ClusterObject, createWatchedObjects, type WatchedObjects, type WatchOptions } from './watch-objects.ts';
+
+export const imagePolicies: Resource = { group: 'tallyman.dev', version: 'v1alpha1', plural: 'imagepolicies' };
+
+export interface ImagePolicyObject extends ClusterObject {
+  readonly metadata: ClusterObject['metadata'] & { readonly generation?: number };
+  readonly status?: unknown;
+}
+
+/** Of all namespaces, without their specs: Git has those. None where the cluster does not have the kind. */
+export function watchPolicyObjects(
+  api: KubernetesApi,
+  options: Pick<WatchOptions<ImagePolicyObject>, 'clock' | 'onProblem' | 'onChange'>,
+): WatchedObjects<ImagePolicyObject> {
+  return createWatchedObjects<ImagePolicyObject>(api, {
+    ...options,
+    resource: imagePolicies,
+    shrink({ apiVersion, kind, metadata, status }) {
+      const { name, namespace, uid, resourceVersion, generation } = metadata;
+      return {
+        ...(apiVersion !== undefined && { apiVersion }),
+        ...(kind !== undefined && { kind }),
+        metadata: {
+          name,
+          ...(namespace !== undefined && { namespace }),
+          ...(uid !== undefined && { uid }),
+          ...(resourceVersion !== undefined && { resourceVersion }),
+          ...(generation !== undefined && { generation }),
+        },
+        ...(status !== undefined && { status }),
+      };
+    },
+  });
+}

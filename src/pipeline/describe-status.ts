@@ -1,0 +1,126 @@
+/** How each policy stands after a pass, as its object in a cluster shows it. */
+import { catalogue } from '../error/catalogue.ts';
+import { isError, type Problem } from '../error/problem.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Selection } from '../select/selection.ts';
+import type { PolicyCondition, PolicyStanding } from './cluster-ports.ts';
+import type { WholeReport } from './commit-and-propose.ts';
+
+type Report = Pick<WholeReport, 'policies' | 'selections' | 'commits' | 'proposals' | 'problems' | 'snapshot'>;
+
+/** One for each policy that can be used. */
+export function describeStatus(report: Report): readonly PolicyStanding[] {
+  const selections = groupByPolicy(report.selections);
+  const problems = groupByPolicy(report.problems);
+  return report.policies.map((policy) =>
+    describePolicy(policy, report, {
+      selections: selections.get(policy.key) ?? [],
+      problems: problems.get(policy.key) ?? [],
+    }),
+  );
+}
+
+function groupByPolicy<Item extends { readonly policy?: string | undefined }>(
+  items: readonly Item[],
+): ReadonlyMap<string, readonly Item[]> {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) {
+    if (item.policy === undefined) continue;
+    const group = groups.get(item.policy);
+    if (group === undefined) groups.set(item.policy, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+interface Found {
+  readonly selections: readonly Selection[];
+  readonly problems: readonly Problem[];
+}
+
+function describePolicy(policy: Policy, report: Report, { selections, problems }: Found): PolicyStanding {
+  const made = findCommit(policy, report);
+  const failure = problems.find(isError);
+  const held = problems.find(({ code }) => code === 'ImageHeld');
+  const decisive = selections.find(({ kind }) => kind !== 'current') ?? selections[0];
+  const state = findState(policy, { report, failure, held, isWritten: made !== undefined, decisive });
+  const current = [...new Set(selections.flatMap(({ current: found }) => found ?? []))].sort().join(', ');
+  const wakeMs = selections.flatMap((selection) => selection.wakeMs ?? []);
+  return {
+    object: policy.object,
+    state,
+    current: made === undefined ? current || undefined : made.version,
+    latest: decisive?.waits ?? decisive?.tag,
+    reason: decisive?.reason,
+    lastCommit: made,
+    hold: held && { reason: held.message, remedy: held.remedy },
+    nextLookMs: wakeMs.length === 0 ? undefined : Math.min(...wakeMs),
+    conditions: describeConditions(state, { failure, held, decisive }),
+  };
+}
+
+/** The last commit of the pass that writes the policy's version. */
+function findCommit(
+  { key }: Policy,
+  { commits, snapshot }: Report,
+): { readonly revision: string; readonly version: string } | undefined {
+  for (const { commit, updates } of commits.toReversed()) {
+    const update = updates.findLast(({ policy }) => policy === key);
+    if (update !== undefined) return { revision: `${snapshot.branch}@sha1:${commit}`, version: update.to };
+  }
+  return undefined;
+}
+
+interface Standing {
+  readonly report: Report;
+  readonly failure: Problem | undefined;
+  readonly held: Problem | undefined;
+  readonly isWritten: boolean;
+  readonly decisive: Selection | undefined;
+}
+
+const proposedStates: readonly string[] = ['opened', 'updated', 'waiting'];
+
+function findState(policy: Policy, standing: Standing): PolicyStanding['state'] {
+  const { report, failure, held, isWritten, decisive } = standing;
+  if (policy.suspend) return 'Suspended';
+  if (failure !== undefined) return 'Failed';
+  if (isWritten) return 'Updated';
+  const isProposed = report.proposals.some(
+    ({ state, updates }) => proposedStates.includes(state) && updates.some((update) => update.policy === policy.key),
+  );
+  if (isProposed) return 'Proposed';
+  if (held !== undefined || decisive?.kind === 'held') return 'Held';
+  if (decisive?.kind === 'waiting') return 'Waiting';
+  return 'Current';
+}
+
+/** As kstatus reads them: what waits for a time or a person has been done as it was asked, and is ready. */
+function describeConditions(
+  state: PolicyStanding['state'],
+  { failure, held, decisive }: Pick<Standing, 'failure' | 'held' | 'decisive'>,
+): readonly PolicyCondition[] {
+  if (failure !== undefined && state === 'Failed') {
+    const reason = failure.code;
+    const message = `${failure.message}. ${failure.remedy}`;
+    const isStalled = catalogue[failure.code].disposition === 'stalled';
+    return [
+      { type: 'Ready', status: 'False', reason, message },
+      { type: isStalled ? 'Stalled' : 'Reconciling', status: 'True', reason, message },
+    ];
+  }
+  if (decisive?.kind === 'none' && state === 'Current')
+    return [{ type: 'Ready', status: 'False', reason: 'NoCandidate', message: decisive.reason }];
+  const message = held?.message ?? decisive?.reason ?? stateTexts[state];
+  return [{ type: 'Ready', status: 'True', reason: state, message }];
+}
+
+const stateTexts: Readonly<Record<PolicyStanding['state'], string>> = {
+  Current: 'nothing newer is there',
+  Updated: 'the version was committed',
+  Proposed: 'the version is proposed in a pull request',
+  Waiting: 'a newer version waits',
+  Held: 'a person keeps a newer version away',
+  Suspended: 'the policy is suspended',
+  Failed: 'the policy cannot be decided',
+};
