@@ -6,6 +6,7 @@ import { benchJobs } from './jobs.ts';
 import { benchList } from './list.ts';
 import { benchPass } from './pass.ts';
 import { benchSelect } from './select.ts';
+import { benchStart } from './start.ts';
 
 /** A bench is one file and one row here. */
 const benches: Readonly<Record<string, () => Promise<BenchResult>>> = {
@@ -14,6 +15,7 @@ const benches: Readonly<Record<string, () => Promise<BenchResult>>> = {
   list: benchList,
   pass: benchPass,
   jobs: benchJobs,
+  start: benchStart,
 };
 
 const wanted = process.argv.slice(2);
