@@ -107,11 +107,20 @@ export async function withSession(
     return fail([formatProblem(toProblem(error))]);
   }
   try {
-    return await run({ session, config, log, signal: abort.signal });
+    const code = await run({ session, config, log, signal: abort.signal });
+    if (abort.signal.aborted) endInAnyCase(code);
+    return code;
   } finally {
     process.off('SIGTERM', stop).off('SIGINT', stop);
     await session.close();
   }
+}
+
+/** Connections that do not end by themselves keep no process from ending that was told to. */
+const maxCloseMs = 5000;
+
+function endInAnyCase(code: number): void {
+  setTimeout(() => process.exit(code), maxCloseMs).unref();
 }
 
 /** Anything with a scheme, and `user@host:path` as SSH has it; the others are folders. */

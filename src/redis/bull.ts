@@ -1,6 +1,6 @@
 /** BullMQ as the transport of alarms: it wakes a worker at their time, and gives those of a dead worker to another. */
 import { Queue, type QueueBaseOptions, QueueKeys, RedisConnection, RedisQueueBackend, Worker } from 'bullmq';
-import type { RedisClient, RedisLink } from './open-redis.ts';
+import { endForGood, type RedisClient, type RedisLink } from './open-redis.ts';
 import type { Alarm } from './wish-store.ts';
 
 /** Longest that BullMQ waits for news before it looks by itself. */
@@ -49,7 +49,7 @@ export interface AlarmBell {
   next(token: string): Promise<RungAlarm | undefined>;
   /** Says that these are still worked on here. */
   extend(alarms: readonly RungAlarm[]): Promise<void>;
-  /** Ends the wait for the next. */
+  /** Ends the wait for the next, for good. */
   interrupt(): void;
   close(): Promise<void>;
 }
@@ -97,10 +97,10 @@ export async function createAlarmBell(link: RedisLink, name: string, lockMs: num
       const [jobs, tokens] = [alarms.map(({ job }) => job), alarms.map(({ token }) => token)];
       await worker.extendJobLocks(jobs, tokens, lockMs);
     },
-    interrupt: () => blocking.disconnect(),
+    interrupt: () => endForGood(blocking),
     async close() {
+      endForGood(blocking);
       await worker.close(true);
-      blocking.disconnect();
     },
   };
 }

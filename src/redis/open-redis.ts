@@ -51,7 +51,7 @@ export interface RedisLink {
   readonly client: RedisClient;
   /** What all keys begin with: `{tallyman}:`. In a cluster all of them are on one node, so that scripts may use several. */
   readonly keyPrefix: string;
-  /** A connection of its own, for commands that block; whoever opens it ends it. */
+  /** A connection of its own, for commands that block; whoever opens it ends it with `endForGood`, or it ends with the link. */
   openBlocking(): RedisClient;
   /** What the command answers. Throws a TallymanError of that code in bounded time, or the signal's reason. */
   ask<Value>(task: Task, command: (client: RedisClient) => Promise<Value>): Promise<Value>;
@@ -60,6 +60,8 @@ export interface RedisLink {
 
 const defaultAnswerMs = 5000;
 const longestRetryMs = 2000;
+/** A server that says nothing does not close its side either. */
+const disconnectMs = 500;
 
 /** Begins to connect; does not wait for it. Lost connections are made again by themselves. */
 export function openRedis(settings: RedisSettings): RedisLink {
@@ -71,6 +73,7 @@ export function openRedis(settings: RedisSettings): RedisLink {
     socketTimeout: 2 * answerMs,
     enableOfflineQueue: false,
   });
+  const blocking = new Set<RedisClient>();
   const health = watch(client, { log, where });
 
   async function waitUntilReady(): Promise<void> {
@@ -93,7 +96,11 @@ export function openRedis(settings: RedisSettings): RedisLink {
   return {
     client,
     keyPrefix: `{${settings.keyPrefix}}:`,
-    openBlocking: () => quiet(connect(settings, { enableOfflineQueue: true })),
+    openBlocking() {
+      const opened = quiet(connect(settings, { enableOfflineQueue: true }));
+      blocking.add(opened);
+      return opened;
+    },
     async ask({ code, task, signal }, command) {
       signal?.throwIfAborted();
       try {
@@ -106,9 +113,17 @@ export function openRedis(settings: RedisSettings): RedisLink {
     },
     async close() {
       health.stop();
-      client.disconnect();
+      for (const one of [client, ...blocking]) endForGood(one);
     },
   };
+}
+
+/** Ends the connection, also one that is being made. BullMQ and ioredis would make another one, even after they were closed. */
+export function endForGood(client: RedisClient): void {
+  client.connect = async () => {
+    throw new Error('Connection is closed');
+  };
+  client.disconnect();
 }
 
 function connect(settings: RedisSettings, more: ClientOptions): RedisClient {
@@ -116,6 +131,7 @@ function connect(settings: RedisSettings, more: ClientOptions): RedisClient {
   const options: ClientOptions = {
     ...more,
     connectTimeout: defaultAnswerMs,
+    disconnectTimeout: disconnectMs,
     // A command whose connection is lost fails, and is tried again by who knows whether that does harm.
     maxRetriesPerRequest: 0,
     disableClientInfo: true,

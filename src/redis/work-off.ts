@@ -18,11 +18,14 @@ const defectAgainMs = 60_000;
 const longestEarlyMs = 1000;
 /** Between two tries while Redis is away. */
 const retryMs = 500;
+/** So long after its signal aborted a run may still be told to Redis: where that says nothing, another worker runs it again. */
+const tellMs = 1000;
 
 /** Resolves once the signal aborted and nothing is under way. */
 export async function workOff(tools: WorkTools, run: RunJob, options: WorkOptions): Promise<void> {
   const { bell, lockMs } = tools;
   const end = new AbortController();
+  const leave = new AbortController();
   const stop = new AbortController();
   const underWay = new Map<RungAlarm, Promise<void>>();
   const isOver = (): boolean => options.signal.aborted;
@@ -30,7 +33,7 @@ export async function workOff(tools: WorkTools, run: RunJob, options: WorkOption
   const extending = extendLocks({ bell, underWay, lockMs }, stop.signal);
 
   const begin = (alarm: RungAlarm): void => {
-    const job = runAlarm(tools, alarm, { run, signal: end.signal, isOver });
+    const job = runAlarm(tools, alarm, { run, signal: end.signal, leave: leave.signal, isOver });
     underWay.set(
       alarm,
       job.finally(() => underWay.delete(alarm)),
@@ -50,14 +53,24 @@ export async function workOff(tools: WorkTools, run: RunJob, options: WorkOption
   }
 
   const drained = new AbortController();
-  void wait(options.drainMs, undefined, { signal: drained.signal }).then(
-    () => end.abort(),
-    () => {},
-  );
+  void abortLater([end, leave], [options.drainMs, tellMs], drained.signal);
   await Promise.all(underWay.values());
   drained.abort();
   stop.abort();
   await extending;
+}
+
+/** One after the other, each after its time, unless the signal aborts before. */
+async function abortLater(
+  controllers: readonly AbortController[],
+  timesMs: readonly number[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const [index, controller] of controllers.entries()) {
+    await wait(timesMs[index], undefined, { signal }).catch(() => {});
+    if (signal.aborted) return;
+    controller.abort();
+  }
 }
 
 /** One that rang at the last moment is for others. */
@@ -69,20 +82,27 @@ async function giveBack(next: Promise<RungAlarm | 'failed' | undefined>): Promis
 interface Run {
   readonly run: RunJob;
   readonly signal: AbortSignal;
+  /** Aborts where Redis is not waited for any more. */
+  readonly leave: AbortSignal;
   readonly isOver: () => boolean;
 }
 
 /** Never rejects: what could not be told to Redis is run again by whoever takes the alarm over. */
 async function runAlarm({ wishes, alarms, lockMs }: WorkTools, alarm: RungAlarm, how: Run): Promise<void> {
-  const insist = <Value>(step: () => Promise<Value>): Promise<Value> => tryFor(lockMs, how.isOver, step);
+  const tell = async <Value>(step: Promise<Value>): Promise<Value> => {
+    const told = await untilAborted(step, how.leave);
+    if (told === 'aborted') throw new Error('Redis does not answer');
+    return told;
+  };
+  const insist = <Value>(step: () => Promise<Value>): Promise<Value> => tryFor(lockMs, how.isOver, () => tell(step()));
   try {
     const earlyMs = Math.min(longestEarlyMs, alarm.dueMs - Date.now());
     if (earlyMs > 0) await wait(earlyMs, undefined, { signal: how.signal }).catch(() => {});
-    if (how.signal.aborted) return await alarm.giveBack();
+    if (how.signal.aborted) return await tell(alarm.giveBack());
     const taken = await insist(() => wishes.take(alarm.job));
     const next = taken.run === undefined ? taken.alarm : await runAndFinish(taken.run);
     if (next !== undefined) await insist(() => alarms.set([next], {}));
-    await alarm.done();
+    await tell(alarm.done());
   } catch {
     // It is still under way by the books of Redis, or Redis has forgotten it.
   }
@@ -122,7 +142,11 @@ async function extendLocks(
     await wait(lockMs / 3, undefined, { signal: stop }).catch(() => {});
     if (stop.aborted) return;
     // Where it fails, another worker may begin the same: at least once.
-    if (underWay.size > 0) await bell.extend([...underWay.keys()]).catch(() => {});
+    if (underWay.size > 0)
+      await untilAborted(
+        bell.extend([...underWay.keys()]).catch(() => {}),
+        stop,
+      );
   }
 }
 
