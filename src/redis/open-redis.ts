@@ -74,22 +74,27 @@ export function openRedis(settings: RedisSettings): RedisLink {
     enableOfflineQueue: false,
   });
   const blocking = new Set<RedisClient>();
+  /** One listener of the client's for all that wait: there may be hundreds. */
+  const waiting = new Set<() => void>();
+  client.on('ready', () => {
+    for (const admit of waiting) admit();
+    waiting.clear();
+  });
   const health = watch(client, { log, where });
 
   async function waitUntilReady(): Promise<void> {
     if (client.status === 'ready') return;
     if (client.status === 'end') throw new Error('Connection is closed');
-    const timeout = AbortSignal.timeout(answerMs);
     await new Promise<void>((resolve, reject) => {
-      const end = (): void => {
-        client.off('ready', resolve);
+      const timer = setTimeout(() => {
+        waiting.delete(admit);
         reject(health.lastError() ?? new Error('timed out'));
-      };
-      timeout.addEventListener('abort', end, { once: true });
-      client.once('ready', () => {
-        timeout.removeEventListener('abort', end);
+      }, answerMs);
+      const admit = (): void => {
+        clearTimeout(timer);
         resolve();
-      });
+      };
+      waiting.add(admit);
     });
   }
 

@@ -1,4 +1,5 @@
 /** Lets only so many through at once for each key; the others wait their turn, first come, first served. */
+import { setMaxListeners } from 'node:events';
 
 export interface Gate {
   /** Waits for a place, runs the work, gives the place to the next. Throws the signal's reason when that ends the wait. */
@@ -50,6 +51,8 @@ function waitForPlace(queue: Queue, signal: AbortSignal): Promise<void> {
       reject(signal.reason);
     };
     queue.waiting.push(admit);
+    // A pass has one signal for all that waits in it.
+    setMaxListeners(0, signal);
     signal.addEventListener('abort', leave, { once: true });
   });
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
 import { TallymanError } from '../../src/error/tallyman-error.ts';
@@ -49,6 +50,24 @@ const user = { username: 'tally', password: 'pass "word" {secret}' };
 const ca = readFileSync(redisCaFile, 'utf8');
 
 describe('openRedis', () => {
+  it('has a hundred ask with one signal while Redis is away, and leaves no listeners', async (t) => {
+    const warnings: string[] = [];
+    const warn = ({ name }: Error): void => void warnings.push(name);
+    process.on('warning', warn);
+    t.after(() => process.off('warning', warn));
+    const redis = await serve();
+    const link = open(redis);
+    await ping(link);
+    const count = (): number => link.client.listenerCount('ready');
+    const before = count();
+    await redis.kill();
+    const { signal } = new AbortController();
+    const asked = await Promise.allSettled(Array.from({ length: 100 }, () => ping(link, signal)));
+    assert.ok(asked.some(({ status }) => status === 'rejected'));
+    await new Promise(setImmediate);
+    assert.deepEqual([warnings, count(), getEventListeners(signal, 'abort').length], [[], before, 0]);
+  });
+
   it('speaks to one server, and says nothing of what is in order', async () => {
     const link = open(await serve());
     assert.equal(await ping(link), 'PONG');

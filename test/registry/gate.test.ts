@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { describe, it } from 'node:test';
 import { createGate } from '../../src/registry/gate.ts';
 
@@ -24,6 +25,17 @@ describe('createGate', () => {
     assert.equal(most, 2);
     assert.deepEqual(started, [0, 1, 2, 3, 4, 5, 6]);
     assert.equal(results.filter(({ status }) => status === 'rejected').length, 1);
+  });
+
+  it('has a hundred wait with one signal, and leaves nothing at it', async (t) => {
+    const warnings: string[] = [];
+    const warn = ({ name }: Error): void => void warnings.push(name);
+    process.on('warning', warn);
+    t.after(() => process.off('warning', warn));
+    const gate = createGate(() => 1);
+    const { signal } = new AbortController();
+    await Promise.all(Array.from({ length: 100 }, () => gate.run('a', signal, () => new Promise(setImmediate))));
+    assert.deepEqual([warnings, getEventListeners(signal, 'abort').length], [[], 0]);
   });
 
   it('does not hold one key up for another', async () => {
