@@ -20,8 +20,6 @@ export interface JobRequest {
 /** A job whose time has come. */
 export interface RunningJob {
   readonly subject: string;
-  /** Runs of it that failed one after the other until now, as the outcome of the last one said. */
-  readonly failures: number;
   /** When it was to run, in milliseconds since 1970, by the queue's clock. */
   readonly dueMs: number;
 }
@@ -30,10 +28,9 @@ export interface RunningJob {
 export interface JobOutcome {
   /** It runs again after that time, or sooner where somebody adds it meanwhile; undefined: not by itself. */
   readonly againMs: number | undefined;
-  readonly failures: number;
 }
 
-/** Works on one subject; what it throws is a defect, and has the job run again after a minute, with one failure more. The signal aborts where there is no time left to end well. */
+/** Works on one subject; what it throws is a defect, and has the job run again after a minute. The signal aborts where there is no time left to end well. */
 export type RunJob = (job: RunningJob, options: CallOptions) => Promise<JobOutcome>;
 
 export interface WorkOptions extends CallOptions {

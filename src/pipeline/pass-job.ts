@@ -48,9 +48,9 @@ export function createPassJob(repos: readonly WatchedRepo[], options: PassJobOpt
     }),
   );
   const vary = (ms: number) => Math.max(0, ms) * (0.9 + 0.2 * clock.random());
-  return async ({ subject, failures }, { signal }): Promise<JobOutcome> => {
+  return async ({ subject }, { signal }): Promise<JobOutcome> => {
     const { repo, tellers } = watched.get(subject) ?? {};
-    if (repo === undefined || tellers === undefined) return { againMs: undefined, failures: 0 };
+    if (repo === undefined || tellers === undefined) return { againMs: undefined };
     let [report, failure]: [WholeReport | undefined, Problem | undefined] = [undefined, undefined];
     for (const observer of observers) observer.begin(subject);
     try {
@@ -61,17 +61,17 @@ export function createPassJob(repos: readonly WatchedRepo[], options: PassJobOpt
       // What waits for its age is written when it has it.
       const restMs =
         report.wakeMs === undefined ? Number.POSITIVE_INFINITY : Math.max(0, report.wakeMs - clock.nowMs());
-      return { againMs: Math.min(vary(intervalMs), restMs), failures: 0 };
+      return { againMs: Math.min(vary(intervalMs), restMs) };
     } catch (error) {
       // Stopped on the way: whoever is there makes it.
-      if (signal.aborted) return { againMs: 0, failures };
+      if (signal.aborted) return { againMs: 0 };
       failure = toProblem(error);
       tellers.failed.tell([failure]);
       // As long again as it has been failing: passes that webhooks ask for meanwhile do not put the next one off.
       const sinceMs = failing.get(subject) ?? clock.nowMs();
       failing.set(subject, sinceMs);
       const backoffMs = Math.min(clock.nowMs() - sinceMs, maxBackoffMs);
-      return { againMs: vary(Math.max(intervalMs, backoffMs)), failures: failures + 1 };
+      return { againMs: vary(Math.max(intervalMs, backoffMs)) };
     } finally {
       for (const observer of observers) observer.end(subject, { report, failure });
     }

@@ -18,7 +18,7 @@ export function createScanJob({ tags, clock }: { tags: Refreshes; clock: Pick<Cl
   return async ({ subject }): Promise<JobOutcome> => {
     const dueMs = await tags.refresh(parseScanSubject(subject));
     // What a look fails with is kept beside the answer, and so is when to try again.
-    return { failures: 0, againMs: dueMs === undefined ? undefined : Math.max(minPauseMs, dueMs - clock.nowMs()) };
+    return { againMs: dueMs === undefined ? undefined : Math.max(minPauseMs, dueMs - clock.nowMs()) };
   };
 }
 

@@ -55,11 +55,11 @@ export function createEmbeddedQueue({ clock }: { clock: Pick<Clock, 'nowMs' | 's
     worker.underWay.add(done);
   }
 
-  function finish(subject: string, { againMs, failures }: JobOutcome): void {
+  function finish(subject: string, { againMs }: JobOutcome): void {
     const held = running.get(subject);
     running.delete(subject);
-    if (againMs !== undefined) wishes.add({ subject, dueMs: clock.nowMs() + againMs, urgent: false, failures });
-    if (held !== undefined) wishes.add({ ...held, failures });
+    if (againMs !== undefined) wishes.add({ subject, dueMs: clock.nowMs() + againMs, urgent: false });
+    if (held !== undefined) wishes.add(held);
   }
 
   function wish(next: Wish): void {
@@ -73,7 +73,7 @@ export function createEmbeddedQueue({ clock }: { clock: Pick<Clock, 'nowMs' | 's
       const nowMs = clock.nowMs();
       for (const { subject, delayMs, urgent, ifAbsent } of jobs) {
         if (ifAbsent === true && (running.has(subject) || wishes.has(subject))) continue;
-        wish({ subject, dueMs: nowMs + delayMs, urgent, failures: 0 });
+        wish({ subject, dueMs: nowMs + delayMs, urgent });
       }
       begin();
     },
@@ -123,12 +123,12 @@ function createWorker(
   return { worker, ended };
 }
 
-async function runOnce({ run, signal }: Worker, { subject, failures, dueMs }: Wish): Promise<JobOutcome> {
-  const job: RunningJob = { subject, failures, dueMs };
+async function runOnce({ run, signal }: Worker, { subject, dueMs }: Wish): Promise<JobOutcome> {
+  const job: RunningJob = { subject, dueMs };
   try {
     return await run(job, { signal });
   } catch {
-    return { againMs: defectAgainMs, failures: failures + 1 };
+    return { againMs: defectAgainMs };
   }
 }
 

@@ -6,11 +6,10 @@ export interface Wish {
   readonly subject: string;
   readonly dueMs: number;
   readonly urgent: boolean;
-  readonly failures: number;
 }
 
 export interface Wishes {
-  /** Adds it, or joins it to what waits under its subject: the sooner time, urgent if one of them is, and the failures of what waited. */
+  /** Adds it, or joins it to what waits under its subject: the sooner time, and urgent if one of them is. */
   add(wish: Wish): void;
   has(subject: string): boolean;
   /** Takes out what is to begin now: the urgent first, then what is due longest; undefined where nothing is due. */
@@ -77,7 +76,7 @@ export function createWishes(): Wishes {
   };
 }
 
-/** Both as one, with the failures of the first; `known` itself where the other adds nothing to it. */
+/** Both as one; `known` itself where the other adds nothing to it. */
 export function joinWishes(known: Wish, { dueMs, urgent }: Wish): Wish {
   if (dueMs >= known.dueMs && (known.urgent || !urgent)) return known;
   return { ...known, dueMs: Math.min(known.dueMs, dueMs), urgent: known.urgent || urgent };

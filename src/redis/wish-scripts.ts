@@ -3,19 +3,25 @@
  * an alarm (`j` is empty) waits for the end of the subject's run. An alarm is a job of BullMQ; what BullMQ does with it (its
  * lock, moving it once it stalls) is seen by its own keys, `<base><job>` and `<base><job>:lock`.
  *
- * Keys of all: wishes (hash, id → JSON of `s` subject, `u` urgent, `f` failures, `j` alarm), due (sorted set, id by time),
- * running (hash, id → JSON of `s`, `f`, `d` due, `j` alarm, `t` token of the run), meta (BullMQ's hash).
+ * Keys of all: wishes (hash, id → JSON of `s` subject, `u` urgent, `j` alarm), due (sorted set, id by time),
+ * running (hash, id → JSON of `s`, `d` due, `j` alarm, `t` token of the run), meta (BullMQ's hash).
  */
 const common = `
 local wishes, due, running, meta = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local base, token = ARGV[1], ARGV[2]
+-- Scores may be infinite, which no JSON holds.
+local function isFinite(value) return type(value) == 'number' and math.abs(value) < math.huge end
+local function dueOf(id, other)
+  local time = tonumber(redis.call('ZSCORE', due, id) or other)
+  return isFinite(time) and time or other
+end
 -- What is damaged is taken away: it is added again, and cannot keep the others from theirs.
 local function read(key, id)
   local text = redis.call('HGET', key, id)
   if not text then return nil end
   local isJson, value = pcall(cjson.decode, text)
   local isSound = isJson and type(value) == 'table' and type(value.s) == 'string' and type(value.j) == 'string'
-  if isSound and type(value.f) == 'number' and (key == wishes or type(value.d) == 'number') then return value end
+  if isSound and (key == wishes or isFinite(value.d)) then return value end
   redis.call('HDEL', key, id)
   if key == wishes then redis.call('ZREM', due, id) end
   return nil
@@ -58,16 +64,16 @@ for _, asked in ipairs(cjson.decode(ARGV[3])) do
   local id = asked.id
   local known = read(wishes, id)
   local held = isLive(read(running, id))
-  local time = known and tonumber(redis.call('ZSCORE', due, id) or asked.dueMs)
+  local time = known and dueOf(id, asked.dueMs)
   local next, nextTime = known, time
   if not known and not (held and asked.ifAbsent) then
-    next, nextTime = { s = asked.subject, u = asked.urgent and 1 or 0, f = 0, j = '' }, asked.dueMs
+    next, nextTime = { s = asked.subject, u = asked.urgent and 1 or 0, j = '' }, asked.dueMs
   elseif known and not asked.ifAbsent then
-    next = { s = known.s, u = (asked.urgent or known.u == 1) and 1 or 0, f = known.f, j = known.j }
+    next = { s = known.s, u = (asked.urgent or known.u == 1) and 1 or 0, j = known.j }
     nextTime = math.min(time, asked.dueMs)
   end
   if next and held then
-    if next.j ~= '' or next ~= known then save(id, { s = next.s, u = next.u, f = next.f, j = '' }, nextTime) end
+    if next.j ~= '' or next ~= known then save(id, { s = next.s, u = next.u, j = '' }, nextTime) end
   elseif next then
     local isSame = known and nextTime == time and next.u == known.u
     if not (isSame and next.j ~= '' and willRing(next.j, time)) then table.insert(alarms, ring(id, next, nextTime)) end
@@ -82,14 +88,14 @@ local id, job = ARGV[3], ARGV[4]
 local wish, run = read(wishes, id), read(running, id)
 local other = run and run.j ~= job and isLive(run)
 if wish and wish.j == job then
-  local time = tonumber(redis.call('ZSCORE', due, id) or 0)
+  local time = dueOf(id, 0)
   if other then
     wish.j = ''
     save(id, wish, time)
     return '{}'
   end
   drop(id)
-  local begun = { s = wish.s, f = wish.f, d = time, j = job, t = token }
+  local begun = { s = wish.s, d = time, j = job, t = token }
   redis.call('HSET', running, id, cjson.encode(begun))
   return cjson.encode({ run = begun })
 end
@@ -101,13 +107,13 @@ if run and run.j == job then
 end
 -- An alarm that was set anew since. Where that other one was lost on its way, it is set again.
 if wish and not other and not (wish.j ~= '' and exists(wish.j)) then
-  return cjson.encode({ alarm = ring(id, wish, tonumber(redis.call('ZSCORE', due, id) or 0)) })
+  return cjson.encode({ alarm = ring(id, wish, dueOf(id, 0)) })
 end
 return '{}'
 `;
 
 /**
- * ARGV[3]: id, ARGV[4]: token of the run, ARGV[5]: JSON of `subject`, `failures` and, where it is to run again, `dueMs`.
+ * ARGV[3]: id, ARGV[4]: token of the run, ARGV[5]: JSON of `subject` and, where it is to run again, `dueMs`.
  * Answers JSON: an `alarm` to be set, or nothing.
  */
 export const finishScript = `${common}
@@ -117,9 +123,9 @@ local run, wish, outcome = read(running, id), read(wishes, id), cjson.decode(ARG
 if run and run.t ~= ARGV[4] then return '{}' end
 redis.call('HDEL', running, id)
 if not wish and not outcome.dueMs then return '{}' end
-local time = wish and tonumber(redis.call('ZSCORE', due, id) or 0) or outcome.dueMs
+local time = wish and dueOf(id, 0) or outcome.dueMs
 local nextTime = math.min(time, outcome.dueMs or time)
-local next = { s = outcome.subject, u = wish and wish.u or 0, f = outcome.failures, j = wish and wish.j or '' }
+local next = { s = outcome.subject, u = wish and wish.u or 0, j = wish and wish.j or '' }
 if wish and nextTime == time and next.j ~= '' and exists(next.j) then
   save(id, next, nextTime)
   return '{}'

@@ -18,7 +18,6 @@ export interface BegunRun {
   readonly id: string;
   readonly token: string;
   readonly subject: string;
-  readonly failures: number;
   readonly dueMs: number;
 }
 
@@ -75,11 +74,11 @@ export function createWishStore(link: RedisLink, name: string): WishStore {
       const answer = await call(takeScript, token, [id, job], { task: `begin a job of queue "${name}"` });
       const { run, alarm } = JSON.parse(String(answer));
       if (run === undefined) return alarm === undefined ? {} : { alarm };
-      return { run: { id, token, subject: run.s, failures: run.f, dueMs: run.d } };
+      return { run: { id, token, subject: run.s, dueMs: run.d } };
     },
-    async finish({ id, token, subject }, { againMs, failures }) {
+    async finish({ id, token, subject }, { againMs }) {
       const dueMs = againMs === undefined ? {} : { dueMs: Date.now() + againMs };
-      const args = [id, token, JSON.stringify({ subject, failures, ...dueMs })];
+      const args = [id, token, JSON.stringify({ subject, ...dueMs })];
       const answer = await call(finishScript, randomUUID(), args, { task: `end a job of queue "${name}"` });
       return JSON.parse(String(answer)).alarm;
     },
@@ -87,7 +86,8 @@ export function createWishStore(link: RedisLink, name: string): WishStore {
       const nowMs = Date.now();
       const answer = await call(countScript, '', [nowMs], { ...options, task: `count the jobs of queue "${name}"` });
       const [waiting = 0, all = 0, running = 0, first = 0] = (answer as (string | number)[]).map(Number);
-      return { waiting, delayed: all - waiting, running, oldestMs: waiting === 0 ? 0 : Math.max(0, nowMs - first) };
+      const isKnown = waiting > 0 && Number.isFinite(first);
+      return { waiting, delayed: all - waiting, running, oldestMs: isKnown ? Math.max(0, nowMs - first) : 0 };
     },
   };
 }

@@ -113,11 +113,11 @@ async function runAlarm({ wishes, alarms, lockMs }: WorkTools, alarm: RungAlarm,
   }
 }
 
-async function runOnce({ subject, failures, dueMs }: BegunRun, { run, signal }: Run): Promise<JobOutcome> {
+async function runOnce({ subject, dueMs }: BegunRun, { run, signal }: Run): Promise<JobOutcome> {
   try {
-    return await run({ subject, failures, dueMs }, { signal });
+    return await run({ subject, dueMs }, { signal });
   } catch {
-    return { againMs: defectAgainMs, failures: failures + 1 };
+    return { againMs: defectAgainMs };
   }
 }
 

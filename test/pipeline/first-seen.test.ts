@@ -325,7 +325,7 @@ describe('a job that makes passes', () => {
     const run = createPassJob([{ subject: 'it', address: 'it', branch: undefined, context }], options);
     const again: (number | undefined)[] = [];
     for (let times = 0; times < 3; times += 1) {
-      const { againMs = 0 } = await run({ subject: 'it', failures: 0, dueMs: 0 }, { signal });
+      const { againMs = 0 } = await run({ subject: 'it', dueMs: 0 }, { signal });
       again.push(againMs);
       clock.time += againMs;
     }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { TallymanError } from '../../src/error/tallyman-error.ts';
-import type { JobRequest } from '../../src/pipeline/job-ports.ts';
+import type { JobOutcome, JobRequest } from '../../src/pipeline/job-ports.ts';
 import { createPassJob } from '../../src/pipeline/pass-job.ts';
 import type { PassResult } from '../../src/pipeline/pass-records.ts';
 import { fakeRegistry, testClock } from './fake-registry.ts';
@@ -39,8 +39,8 @@ function open(fetch?: () => Promise<never>, add?: () => Promise<never>) {
 describe('createPassJob', () => {
   it('makes a pass, has its images scanned, and comes again after the interval', async () => {
     const { job, added, learned, over } = open();
-    const outcome = await job({ subject: 'deploy', failures: 3, dueMs }, { signal });
-    assert.deepEqual(outcome, { againMs: 1000, failures: 0 });
+    const outcome = await job({ subject: 'deploy', dueMs }, { signal });
+    assert.deepEqual(outcome, { againMs: 1000 });
     const scan = { subject: 'ghcr.io/acme/web', delayMs: 1000, urgent: false, ifAbsent: true };
     assert.deepEqual([added, learned, over], [[scan], ['deploy acme/web'], ['deploy done']]);
   });
@@ -49,8 +49,8 @@ describe('createPassJob', () => {
     const unavailable = () => Promise.reject(new TallymanError('RepoUnavailable', 'Cannot reach it'));
     const { job, clock, lines, over } = open(unavailable);
     const waits = [];
-    for (let failures = 0; failures < 13; failures += 1) {
-      const { againMs = 0 } = await job({ subject: 'deploy', failures, dueMs }, { signal });
+    for (let run = 0; run < 13; run += 1) {
+      const { againMs = 0 } = await job({ subject: 'deploy', dueMs }, { signal });
       waits.push(againMs / 1000);
       clock.time += againMs;
     }
@@ -61,33 +61,33 @@ describe('createPassJob', () => {
 
   it('comes again as soon where webhooks made it fail a hundred times in a second', async () => {
     const { job, clock } = open(() => Promise.reject(new TallymanError('RepoUnavailable', 'Cannot reach it')));
-    let outcome = { failures: 0, againMs: 0 as number | undefined };
+    let outcome: JobOutcome = { againMs: 0 };
     for (let run = 0; run < 100; run += 1) {
-      outcome = await job({ subject: 'deploy', failures: outcome.failures, dueMs }, { signal });
+      outcome = await job({ subject: 'deploy', dueMs }, { signal });
       clock.time += 10;
     }
-    assert.deepEqual(outcome, { againMs: 1000, failures: 100 });
+    assert.deepEqual(outcome, { againMs: 1000 });
   });
 
-  it('leaves a pass that was stopped to who is there, and counts it as no failure', async () => {
+  it('leaves a pass that was stopped to who is there', async () => {
     const stop = new AbortController();
     const { job, lines, over } = open(() => {
       stop.abort(new Error('stopped'));
       return Promise.reject(stop.signal.reason);
     });
-    const outcome = await job({ subject: 'deploy', failures: 2, dueMs }, { signal: stop.signal });
-    assert.deepEqual([outcome, lines, over], [{ againMs: 0, failures: 2 }, [], ['deploy stopped']]);
+    const outcome = await job({ subject: 'deploy', dueMs }, { signal: stop.signal });
+    assert.deepEqual([outcome, lines, over], [{ againMs: 0 }, [], ['deploy stopped']]);
   });
 
   it('tells what was done where the queue fails afterwards', async () => {
     const { job, over } = open(undefined, () => Promise.reject(new TallymanError('QueueUnavailable', 'Cannot add')));
-    const outcome = await job({ subject: 'deploy', failures: 0, dueMs }, { signal });
-    assert.deepEqual([outcome.failures, over], [1, ['deploy done QueueUnavailable']]);
+    const outcome = await job({ subject: 'deploy', dueMs }, { signal });
+    assert.deepEqual([outcome, over], [{ againMs: 1000 }, ['deploy done QueueUnavailable']]);
   });
 
   it('lets go of a Yaml repo that is not configured any more', async () => {
     const { job, over } = open();
-    const outcome = await job({ subject: 'gone', failures: 0, dueMs }, { signal });
-    assert.deepEqual([outcome, over], [{ againMs: undefined, failures: 0 }, []]);
+    const outcome = await job({ subject: 'gone', dueMs }, { signal });
+    assert.deepEqual([outcome, over], [{ againMs: undefined }, []]);
   });
 });
