@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { matchesRepoUrl } from '../../src/webhook/match-repo-url.ts';
+import { matchesRepoUrl } from '../../src/address/match-repo-url.ts';
 
 const rows: readonly [configured: string, same: readonly string[], other: readonly string[]][] = [
   [
