@@ -17,6 +17,7 @@ const pureFolders = [
   'edit',
   'hold',
   'propose',
+  'reconcile',
   'sighting',
   'webhook',
 ];

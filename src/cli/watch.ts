@@ -2,7 +2,10 @@
 import { setFlagsFromString } from 'node:v8';
 import type { Config } from '../config/schema.ts';
 import { toProblem } from '../error/problem.ts';
+import { createOutcomeTeller } from '../pipeline/apply-outcome.ts';
+import { type AppliedWatch, type AwaitedRepo, createAppliedWatch } from '../pipeline/await-applied.ts';
 import { createMeasuring } from '../pipeline/measure-work.ts';
+import type { Metrics } from '../pipeline/metrics-ports.ts';
 import type { PassObserver } from '../pipeline/pass-records.ts';
 import type { Log } from '../pipeline/ports.ts';
 import { createProbes } from '../pipeline/probes.ts';
@@ -33,7 +36,13 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
   const { clock, queues } = session;
   const metrics = await session.openMetrics();
   const measuring = createMeasuring(subjects, { metrics, clock, forgetMs: 2 * findLongestPauseMs(config) });
-  const poller = session.openPoller({ onLook: measuring.onLook });
+  const applied = watchApplied(session, { config, log, subjects, metrics });
+  const poller = session.openPoller({
+    onLook(topic, outcome) {
+      measuring.onLook(topic, outcome);
+      if (outcome === 'changed') applied?.see(topic.name);
+    },
+  });
   measuring.watch({ queues, tags: poller.tags });
   const repos = session.repos.map(({ name, context }, index) => {
     const branch = config.repos[index]?.branch;
@@ -49,7 +58,7 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
     passConcurrency,
     scanConcurrency,
     drainMs,
-    observers: [measuring.records, ...listTellers(session)],
+    observers: [measuring.records, ...listTellers(session), ...(applied === undefined ? [] : [applied])],
   });
   const server = await startServer(session, log, {
     onHint: (hint) => worker.takeHint(hint, { signal }),
@@ -62,7 +71,7 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
   });
   if (server === 'failed') return exitCodes.usage;
   try {
-    await Promise.all([worker.run({ signal }), session.cluster?.run({ signal })]);
+    await Promise.all([worker.run({ signal }), session.cluster?.run({ signal }), applied?.run({ signal })]);
   } finally {
     await server?.close();
   }
@@ -73,6 +82,39 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
 /** Who tells a cluster of each pass. */
 function listTellers({ cluster }: Session): readonly PassObserver[] {
   return cluster?.status === undefined ? [] : [createStatusObserver(cluster.status)];
+}
+
+interface WatchedWork {
+  readonly config: Config;
+  readonly log: Log;
+  readonly subjects: readonly string[];
+  readonly metrics: Metrics;
+}
+
+/** Who waits for what is committed to be applied; undefined where nothing in a cluster is looked at for that. */
+function watchApplied(
+  { cluster, clock, repos }: Session,
+  { config, log, subjects, metrics }: WatchedWork,
+): AppliedWatch | undefined {
+  const { kubernetes } = config;
+  if (cluster?.reconcilers === undefined || typeof kubernetes !== 'object') return undefined;
+  const awaited = repos.map(({ context }, index): AwaitedRepo => {
+    const { url, branch, reconcilers: named = [] } = config.repos[index] ?? {};
+    const isDefault = branch === undefined ? true : undefined;
+    return { subject: subjects[index] ?? '', url, isDefault, named, repo: context.repo };
+  });
+  return createAppliedWatch(awaited, {
+    reconcilers: cluster.reconcilers,
+    clock,
+    timeoutMs: kubernetes.reconcilers.timeoutSeconds * 1000,
+    metrics,
+    tell: createOutcomeTeller(log, metrics),
+    createTeller() {
+      const teller = createProblemTeller(log);
+      return (problem) => teller.tell(problem === undefined ? [] : [problem]);
+    },
+    isAlone: config.redis === undefined,
+  });
 }
 
 /** Between two passes over one Yaml repo, also after failures. */

@@ -6,6 +6,7 @@ import type { KubernetesApi } from './api.ts';
 import { type ClusterPlace, connectCluster } from './connect.ts';
 import { watchPolicyObjects } from './policy-objects.ts';
 import { createStatusWriter } from './policy-status.ts';
+import { createReconcilers } from './reconcilers.ts';
 
 export interface ClusterOptions {
   readonly clock: Clock;
@@ -18,9 +19,17 @@ export interface Cluster extends ClusterSession {
   close(): void;
 }
 
+interface ReconcilerParts {
+  readonly flux: 'auto' | 'off' | false;
+  readonly argocd: 'auto' | 'off' | false;
+  /** Undefined for all of them. */
+  readonly namespaces?: readonly string[] | undefined;
+}
+
 /** What of it the configuration wants. */
 interface ClusterParts extends ClusterPlace {
   readonly status: boolean;
+  readonly reconcilers: ReconcilerParts;
 }
 
 /** Nothing is contacted before `run`. Throws `ConfigInvalid`. */
@@ -34,11 +43,16 @@ export function openCluster(wanted: ClusterParts, { clock, createTeller }: Clust
   const status = wanted.status
     ? createStatusWriter({ api, clock, objects: policies, onProblem: createTeller() })
     : undefined;
+  const products = (['flux', 'argocd'] as const).filter((product) => wanted.reconcilers[product] === 'auto');
+  const { namespaces } = wanted.reconcilers;
+  const reconcilers =
+    products.length === 0 ? undefined : createReconcilers(api, { clock, products, namespaces, createTeller });
   return {
     api,
     status,
+    reconcilers,
     async run(options) {
-      await Promise.all([policies.run(options), status?.run(options)]);
+      await Promise.all([policies.run(options), status?.run(options), reconcilers?.run(options)]);
     },
     close: api.close,
   };

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isSshAddress } from '../address/ssh-address.ts';
 import { resolveGlob } from '../policy/glob.ts';
 import { forgeSchema } from './forge-schema.ts';
+import { reconcilerSchema } from './kubernetes-schema.ts';
 import { apiUrlSchema, repoUrlSchema } from './url-schema.ts';
 
 const fileSchema = z.string().min(1);
@@ -79,6 +80,13 @@ export const repoSchema = z
     credentials: repoCredentialsSchema.optional().describe('Who asks, for an address https://…'),
     ssh: sshSchema.optional().describe('Who asks and who answers, for an SSH address.'),
     forge: forgeSchema.optional(),
+    reconcilers: z
+      .array(reconcilerSchema)
+      .max(100)
+      .optional()
+      .describe(
+        'Objects of Flux and Argo CD that apply this repository though their address does not say so: of a mirror, or of a folder.',
+      ),
     pushOptions: z
       .array(
         z

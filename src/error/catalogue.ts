@@ -145,6 +145,11 @@ export const catalogue = {
     remedy:
       'Ask who pushed the tag again; `spec.mutation: block` keeps a policy from choosing it, `spec.pin: digest` writes what is run.',
   },
+  ImageApplyFailed: {
+    disposition: 'retry',
+    severity: 'warning',
+    remedy: 'Look at the object named, with `kubectl describe`; once it applies the version, that is told too.',
+  },
   Internal: { disposition: 'retry', remedy: 'Report this as a bug of Tallyman, with the log lines around it.' },
 } as const satisfies Record<string, CatalogueEntry>;
 

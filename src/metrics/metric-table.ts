@@ -60,6 +60,29 @@ export const metricTable: MetricTable = {
     labels: { repo },
     buckets: [0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400, 604_800],
   },
+  tallyman_reconcile_requests_total: {
+    type: 'counter',
+    help: 'Requests to Flux and Argo CD to look at their repository now.',
+    labels: {
+      kind: 'GitRepository, Kustomization, HelmRelease or Application',
+      outcome: 'sent, gone (it is not there any more) or failed (sent again by itself)',
+    },
+  },
+  tallyman_applies_total: {
+    type: 'counter',
+    help: 'What became of committed versions in the cluster, where something there applies them.',
+    labels: {
+      repo,
+      outcome:
+        'applied, failed, late (nothing was said of it in time), superseded or unknown; one that failed or was late may still be applied, and then counts as both',
+    },
+  },
+  tallyman_seen_to_applied_seconds: {
+    type: 'histogram',
+    help: "From the look here that saw a repository's tags change to the reconciler's word that the version is applied.",
+    labels: { repo },
+    buckets: [1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 21_600, 86_400],
+  },
   tallyman_push_retries_total: {
     type: 'counter',
     help: 'Tries to push beyond the first of a pass, because the branch had moved.',

@@ -1,13 +1,30 @@
 /** What the work needs of the cluster that it is at home in: interfaces of plain data that cluster/ implements. */
 import type { ObjectName } from '../error/tallyman-error.ts';
 import type { PolicyState } from '../policy/status-schema.ts';
+import type { ReconcilerName, ReconcilerObject } from '../reconcile/reconciler-object.ts';
 
 interface CallOptions {
   readonly signal: AbortSignal;
 }
 
+/** Objects by which Flux and Argo CD apply Git repositories. Failures are TallymanErrors: ClusterUnavailable, ClusterDenied. */
+export interface Reconcilers {
+  /** Those that are known; what was known stays while the cluster cannot be asked. */
+  list(): Iterable<ReconcilerObject>;
+  /** Whether all were listed once: then there are no others. */
+  isKnown(): boolean;
+  /** The object as it is now; undefined where it is not there. */
+  fetch(name: ReconcilerName, options: CallOptions): Promise<ReconcilerObject | undefined>;
+  /** Asks it to look at its repository now, by an annotation and nothing else; `gone` where it is not there. */
+  request(name: ReconcilerName, options: CallOptions): Promise<'sent' | 'gone'>;
+  /** Has that called after each change, in place of what was called before. */
+  onChange(listener: () => void): void;
+}
+
 /** The cluster as the daemon has it. */
 export interface ClusterSession {
+  /** Undefined where nobody asks for them. */
+  readonly reconcilers: Reconcilers | undefined;
   /** Keeps what is known of the cluster up to date, and tells what is to be told, until the signal aborts. Never throws. */
   run(options: CallOptions): Promise<void>;
   /** Undefined where the configuration does not want it. */

@@ -1,7 +1,8 @@
 /** Which Yaml repos are looked at for what a webhook said. */
+
+import { matchesRepoUrl } from '../address/match-repo-url.ts';
 import type { Hint, PushHint } from '../webhook/delivery.ts';
 import { matchesHint } from '../webhook/image-hint.ts';
-import { matchesRepoUrl } from '../address/match-repo-url.ts';
 import type { ImageInterest } from './image-interest.ts';
 import type { ImagePoller } from './poll-images.ts';
 

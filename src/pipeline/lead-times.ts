@@ -6,13 +6,14 @@ export interface LeadTimes {
   /** A look saw the tags of the repository change (canonical name), now. */
   see(repository: string): void;
   /**
-   * A pass over the Yaml repo did its work: the spans of its updates that were seen coming here, in milliseconds. What it did
-   * not write does not count later either: that it waits for its age or for a person says nothing of the work.
+   * A pass over the Yaml repo did its work: the spans of its updates that were seen coming here, in milliseconds, by image
+   * as the updates name it. What it did not write does not count later either: that it waits for its age or for a person says
+   * nothing of the work.
    */
   settle(
     subject: string,
     pass: { readonly report: Pick<WholeReport, 'commits'>; readonly beganMs: number },
-  ): readonly number[];
+  ): ReadonlyMap<string, number>;
 }
 
 /** More are forgotten, the oldest first. */
@@ -32,12 +33,12 @@ export function createLeadTimes(subjects: readonly string[], { nowMs }: { nowMs:
     },
     settle(subject, { report, beganMs }) {
       const changes = seen.get(subject) ?? new Map<string, number>();
-      const images = report.commits.flatMap(({ updates }) => updates.map(({ image }) => nameOf(image)));
-      const spans = [...new Set(images)].flatMap((image) => {
-        const seenMs = changes.get(image);
-        changes.delete(image);
-        return seenMs === undefined ? [] : [nowMs() - seenMs];
-      });
+      const spans = new Map<string, number>();
+      for (const { image } of report.commits.flatMap(({ updates }) => updates)) {
+        const seenMs = changes.get(nameOf(image));
+        changes.delete(nameOf(image));
+        if (seenMs !== undefined) spans.set(image, nowMs() - seenMs);
+      }
       for (const [image, seenMs] of changes) if (seenMs < beganMs) changes.delete(image);
       return spans;
     },

@@ -12,6 +12,8 @@ export interface Counters {
   readonly tallyman_scans_total: 'host' | 'outcome';
   readonly tallyman_registry_events_total: 'host' | 'event';
   readonly tallyman_webhook_deliveries_total: 'hook' | 'status';
+  readonly tallyman_reconcile_requests_total: 'kind' | 'outcome';
+  readonly tallyman_applies_total: 'repo' | 'outcome';
   readonly tallyman_scrape_errors_total: 'source';
 }
 
@@ -19,6 +21,7 @@ export interface Counters {
 export interface Histograms {
   readonly tallyman_pass_duration_seconds: 'repo';
   readonly tallyman_seen_to_commit_seconds: 'repo';
+  readonly tallyman_seen_to_applied_seconds: 'repo';
 }
 
 /** What is so at the moment. */

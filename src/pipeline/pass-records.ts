@@ -67,7 +67,7 @@ export function createPassRecords(
       metrics.count('tallyman_passes_total', { repo, outcome });
       metrics.observe('tallyman_pass_duration_seconds', { repo }, (endedMs - beganMs) / 1000);
       if (report !== undefined) countReport(metrics, repo, report);
-      for (const ms of report === undefined ? [] : leadTimes.settle(repo, { report, beganMs }))
+      for (const ms of report === undefined ? [] : leadTimes.settle(repo, { report, beganMs }).values())
         metrics.observe('tallyman_seen_to_commit_seconds', { repo }, ms / 1000);
       const found = report === undefined ? known.get(repo)?.found : { report, wallMs: clock.wallMs() };
       known.set(repo, { endedMs, found, failure });

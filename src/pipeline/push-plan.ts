@@ -1,5 +1,5 @@
 /** Makes one commit of a plan, on the branch as it is, or of a new plan where the branch moved. */
-import type { Update } from '../edit/plan.ts';
+import type { Edit, Update } from '../edit/plan.ts';
 import { createProblem, type Problem } from '../error/problem.ts';
 import { TallymanError } from '../error/tallyman-error.ts';
 import { readMarks } from '../hold/marks.ts';
@@ -13,6 +13,8 @@ export interface MadeCommit {
   /** What `write.group` says; undefined for the repository's batch. */
   readonly group: string | undefined;
   readonly updates: readonly Update[];
+  /** What the updates are made of. */
+  readonly edits: readonly Edit[];
 }
 
 /** `made` is undefined where nothing was to be done, or the branch kept moving. */
@@ -48,22 +50,22 @@ export async function pushPlan(
 ): Promise<PushedPlan> {
   let planned = first;
   for (let tries = 1; ; tries += 1) {
-    const { snapshot: base, changes, message, updates, problems } = planned;
+    const { snapshot: base, changes, message, updates, edits, problems } = planned;
     if (message === undefined) return { planned, made: undefined, tries, problems };
     const whenMs = context.clock.wallMs();
     const outcome = await context.repo
       .push({ base, changes, message, author: context.author, whenMs }, options)
       .catch((error: unknown) => Promise.reject(addStopped(error, updates)));
     if (outcome.kind === 'pushed')
-      return { planned, made: { commit: outcome.commit, group, updates }, tries, problems };
+      return { planned, made: { commit: outcome.commit, group, updates, edits }, tries, problems };
     if (tries === maxPushTries) {
       return { planned, made: undefined, tries, problems: [...problems, describeRace(tries, updates)] };
     }
     await pauseBeforeTry(context.clock, tries, options);
     const { commit: from } = await context.repo.fetch(options);
-    const plan = identifyPlan(planned.edits);
+    const plan = identifyPlan(edits);
     const landed = await findPlan(context.repo, { from, until: base.commit, plan }, options);
-    if (landed !== undefined) return { planned, made: { commit: landed, group, updates }, tries, problems };
+    if (landed !== undefined) return { planned, made: { commit: landed, group, updates, edits }, tries, problems };
     planned = await planAgain();
   }
 }

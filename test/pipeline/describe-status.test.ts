@@ -45,7 +45,7 @@ describe('describeStatus', () => {
     'a commit of this pass': {
       report: report({
         selections: [selection({ kind: 'update', tag: '1.5.0' })],
-        commits: [{ commit, group: undefined, updates: [update] }],
+        commits: [{ commit, group: undefined, updates: [update], edits: [] }],
       }),
       state: 'Updated',
       conditions: ['Ready True Updated'],
@@ -113,7 +113,7 @@ describe('describeStatus', () => {
     });
 
   it('names the commit as reconcilers do', () => {
-    const commits = [{ commit, group: undefined, updates: [update] }];
+    const commits = [{ commit, group: undefined, updates: [update], edits: [] }];
     const [standing] = describeStatus(report({ commits }));
     assert.deepEqual(standing?.lastCommit, { revision: `main@sha1:${commit}`, version: '1.5.0' });
   });

@@ -1,0 +1,105 @@
+/** What became of a version after it was committed: whether the cluster's reconcilers applied it. */
+import type { Update } from '../edit/plan.ts';
+import { createProblem } from '../error/problem.ts';
+import type { UpdateVerdict } from '../reconcile/judge-update.ts';
+import { formatName, type ReconcilerName } from '../reconcile/reconciler-object.ts';
+import type { Metrics } from './metrics-ports.ts';
+import type { Log } from './ports.ts';
+
+/** A committed version that somebody waits for. */
+export interface AwaitedUpdate {
+  readonly subject: string;
+  readonly commit: string;
+  readonly update: Update;
+  /** Where it was written; none where that is not known. */
+  readonly files: readonly string[];
+  /** When a look here saw it come; undefined where that is not known. */
+  readonly seenMs: number | undefined;
+  readonly madeMs: number;
+}
+
+/**
+ * `late`: nothing was said of it in time. `superseded`: a later commit without it was applied. `unknown`: the cluster could not be
+ * asked, or nothing that applies it does so by itself.
+ */
+export interface ApplyOutcome {
+  readonly kind: 'applied' | 'failed' | 'late' | 'superseded' | 'unknown';
+  readonly awaited: AwaitedUpdate;
+  /** Those that apply it, or that one that does not. */
+  readonly objects: readonly ReconcilerName[];
+  /** For people, on one line. */
+  readonly message: string;
+  /** From `seenMs`, or else from the commit. */
+  readonly tookMs: number;
+}
+
+type Verdict<Kind extends UpdateVerdict['kind']> = Extract<UpdateVerdict, { kind: Kind }>;
+
+/** That it is applied, by whom, and how long it took. */
+export function tellApplied(awaited: AwaitedUpdate, verdict: Verdict<'reached'>, nowMs: number): ApplyOutcome {
+  const { update, seenMs, commit } = awaited;
+  const tookMs = nowMs - (seenMs ?? awaited.madeMs);
+  const since = seenMs === undefined ? 'after the commit' : 'after its tag was seen';
+  const by = verdict.objects.map(formatName).join(', ');
+  const at = verdict.commits.map(shorten).join(', ') || shorten(commit);
+  const text = `${update.policy}: ${update.to} is applied by ${by} at ${at}, ${formatSeconds(tookMs)} ${since}`;
+  return { kind: 'applied', awaited, objects: verdict.objects, message: addNotes(text, verdict.notes), tookMs };
+}
+
+/** That a reconciler says it failed. */
+export function tellFailed(awaited: AwaitedUpdate, verdict: Verdict<'failed'>, nowMs: number): ApplyOutcome {
+  const { object, commit, message } = verdict;
+  const text = `Cannot apply ${describe(awaited)}: ${formatName(object)} says of ${shorten(commit)} "${message}", success was wanted`;
+  return { kind: 'failed', awaited, objects: [object], message: text, tookMs: nowMs - awaited.madeMs };
+}
+
+/** That nothing was said of it in time. */
+export function tellLate(awaited: AwaitedUpdate, verdict: Verdict<'pending'>, nowMs: number): ApplyOutcome {
+  const tookMs = nowMs - awaited.madeMs;
+  const found = verdict.lacking.map(({ object, said }) => `${formatName(object)} says "${said}"`).join(', ');
+  const text = `Cannot see ${describe(awaited)} applied: ${formatSeconds(tookMs)} after the commit ${found}, ${shorten(awaited.commit)} was wanted`;
+  const objects = verdict.lacking.map(({ object }) => object);
+  return { kind: 'late', awaited, objects, message: addNotes(text, verdict.notes), tookMs };
+}
+
+/** What is of no interest but to who looks into the work. */
+export function tellOver(
+  awaited: AwaitedUpdate,
+  { kind, reason }: { kind: 'superseded' | 'unknown'; reason: string },
+  nowMs: number,
+): ApplyOutcome {
+  const message = `${awaited.update.policy}: ${awaited.update.to} of ${shorten(awaited.commit)} is not waited for: ${reason}`;
+  return { kind, awaited, objects: [], message, tookMs: nowMs - awaited.madeMs };
+}
+
+/** Writes outcomes to the log, and counts them. */
+export function createOutcomeTeller(log: Log, metrics: Pick<Metrics, 'count' | 'observe'>) {
+  return ({ kind, awaited, message, objects, tookMs }: ApplyOutcome): void => {
+    const { subject: repo, commit, update, seenMs } = awaited;
+    metrics.count('tallyman_applies_total', { repo, outcome: kind });
+    if (kind === 'applied' && seenMs !== undefined)
+      metrics.observe('tallyman_seen_to_applied_seconds', { repo }, tookMs / 1000);
+    const fields = { commit, ...update, objects: objects.map(formatName), seconds: tookMs / 1000 };
+    if (kind === 'applied') log.info({ code: 'ImageApplied', ...fields }, message);
+    else if (kind === 'failed' || kind === 'late') {
+      const { code, remedy } = createProblem('ImageApplyFailed', message);
+      log.warn({ code, remedy, ...fields }, message);
+    } else log.debug(fields, message);
+  };
+}
+
+function describe({ update }: AwaitedUpdate): string {
+  return `${update.to} of policy "${update.policy}"`;
+}
+
+function shorten(commit: string): string {
+  return commit.slice(0, 12);
+}
+
+function formatSeconds(ms: number): string {
+  return `${Math.max(0, Math.round(ms / 100) / 10)} s`;
+}
+
+function addNotes(text: string, notes: readonly string[]): string {
+  return notes.length === 0 ? text : `${text} (${notes.join('; ')})`;
+}

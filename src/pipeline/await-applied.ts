@@ -1,0 +1,216 @@
+/** Waits, after each commit, until the cluster's reconcilers have applied it; in between it tells them that there is something to apply. */
+import { type Problem, toProblem } from '../error/problem.ts';
+import { readMarks } from '../hold/marks.ts';
+import {
+  findAppliersOf,
+  listReported,
+  type MatchedObjects,
+  matchObjects,
+  type WatchedBranch,
+} from '../reconcile/match-objects.ts';
+import { type ApplyOutcome, type AwaitedUpdate, tellOver } from './apply-outcome.ts';
+import { createBell } from './bell.ts';
+import { type BranchLine, createBranchLine } from './branch-line.ts';
+import type { Reconcilers } from './cluster-ports.ts';
+import type { WholeReport } from './commit-and-propose.ts';
+import { createLeadTimes } from './lead-times.ts';
+import type { Metrics } from './metrics-ports.ts';
+import type { PassObserver } from './pass-records.ts';
+import type { Clock, RepoHistory, YamlRepo } from './ports.ts';
+import { createRequester, type Requester } from './request-reconcilers.ts';
+import { lingerMs, type Pending, settleUpdate } from './settle-update.ts';
+
+/** A Yaml repo whose commits are waited for. */
+export interface AwaitedRepo extends Pick<WatchedBranch, 'url' | 'isDefault' | 'named'> {
+  readonly subject: string;
+  readonly repo: YamlRepo & RepoHistory;
+}
+
+export interface AwaitOptions {
+  readonly reconcilers: Reconcilers;
+  readonly clock: Clock;
+  /** So long a reconciler has to say something of a commit. */
+  readonly timeoutMs: number;
+  readonly metrics: Pick<Metrics, 'count'>;
+  readonly tell: (outcome: ApplyOutcome) => void;
+  /** Tells what keeps a part of the work from being done; undefined once nothing does. */
+  readonly createTeller: () => (problem: Problem | undefined) => void;
+  /** Whether nobody else waits for commits that were made before: they are looked for in Git. */
+  readonly isAlone: boolean;
+}
+
+/** Told of passes and looks. */
+export interface AppliedWatch extends PassObserver {
+  /** A look saw the tags of the repository change (canonical name), now. */
+  see(repository: string): void;
+  /** Works until the signal aborts. Never throws. */
+  run(options: { signal: AbortSignal }): Promise<void>;
+}
+
+/** Of one Yaml repo. */
+interface Watched extends AwaitedRepo {
+  readonly line: BranchLine;
+  readonly requester: Requester;
+  readonly tellProblem: (problem: Problem | undefined) => void;
+  pending: Pending[];
+  /** As the last pass found it; undefined before one. */
+  branch: string | undefined;
+  /** What was waited for before this process began was looked for. */
+  isRead: boolean;
+}
+
+const retryMs = 5000;
+const idleMs = 3_600_000;
+/** More are forgotten, the oldest first. */
+const maxPending = 1000;
+const maxInherited = 32;
+
+/** Nothing is waited for at first. */
+export function createAppliedWatch(repos: readonly AwaitedRepo[], options: AwaitOptions): AppliedWatch {
+  const { reconcilers, clock, createTeller } = options;
+  const { nowMs } = clock;
+  const begun = new Map<string, number>();
+  const times = createLeadTimes(
+    repos.map(({ subject }) => subject),
+    clock,
+  );
+  const watched = new Map(
+    repos.map((repo): [string, Watched] => [
+      repo.subject,
+      {
+        ...repo,
+        line: createBranchLine(repo.repo, clock),
+        requester: createRequester({ ...options, tell: createTeller() }),
+        tellProblem: createTeller(),
+        pending: [],
+        branch: undefined,
+        isRead: !options.isAlone,
+      },
+    ]),
+  );
+  const bell = createBell(clock);
+
+  async function step(signal: AbortSignal): Promise<number> {
+    const dues = [...watched.values()].map(async (repo) => {
+      try {
+        const dueMs = await visitRepo(repo, options, signal);
+        repo.tellProblem(undefined);
+        return dueMs;
+      } catch (error) {
+        if (!signal.aborted) repo.tellProblem(toProblem(error));
+        return nowMs() + retryMs;
+      }
+    });
+    return Math.min(...(await Promise.all(dues)), nowMs() + idleMs);
+  }
+
+  return {
+    see: times.see,
+    begin: (subject) => void begun.set(subject, nowMs()),
+    end(subject, { report }) {
+      const repo = watched.get(subject);
+      const beganMs = begun.get(subject) ?? nowMs();
+      if (repo === undefined || report === undefined) return;
+      repo.branch = report.snapshot.branch;
+      repo.line.advance(report.commit ?? report.snapshot.commit);
+      const spans = times.settle(subject, { report, beganMs });
+      const deadlineMs = nowMs() + options.timeoutMs;
+      const added = listAwaited(subject, report, { spans, nowMs: nowMs() }).map(
+        (awaited): Pending => ({ awaited, deadlineMs, isTold: false, isInherited: false }),
+      );
+      repo.pending = [...repo.pending, ...added];
+      bell.ring();
+    },
+    async run({ signal }) {
+      reconcilers.onChange(bell.ring);
+      while (!signal.aborted) {
+        const dueMs = await step(signal);
+        await bell.wait(dueMs, signal);
+      }
+    },
+  };
+}
+
+/** Does what is to be done for the Yaml repo now; when there is something to do again, by the clock. */
+async function visitRepo(watched: Watched, options: AwaitOptions, signal: AbortSignal): Promise<number> {
+  const { branch, line, repo } = watched;
+  if (branch === undefined) return Number.POSITIVE_INFINITY;
+  if (!watched.isRead) await inherit(watched, options, signal);
+  if (watched.pending.length === 0) return Number.POSITIVE_INFINITY;
+  const { reconcilers, clock } = options;
+  const commits = watched.pending.map(({ awaited }) => awaited.commit);
+  await line.read(commits, { signal });
+  const matched = matchObjects(reconcilers.list(), { ...watched, branch });
+  if (watched.pending.some(({ isTold }) => !isTold)) await line.catchUp(listReported(matched), commits, { signal });
+  const tools = { repo, line, reconcilers, nowMs: clock.nowMs, signal };
+  for (const pending of [...watched.pending]) {
+    const around = { appliers: matched.appliers, others: watched.pending };
+    const { outcome, isOver } = await settleUpdate(pending, around, tools);
+    if (outcome !== undefined) options.tell(outcome);
+    if (isOver) watched.pending = watched.pending.filter((other) => other !== pending);
+  }
+  for (const { awaited } of watched.pending.slice(0, -maxPending))
+    options.tell(tellOver(awaited, { kind: 'unknown', reason: 'too many are waited for' }, clock.nowMs()));
+  watched.pending = watched.pending.slice(-maxPending);
+  const askAgainMs = await sendRequests(watched, matched, { signal });
+  return Math.min(askAgainMs, ...watched.pending.map(findDue));
+}
+
+async function sendRequests(
+  { pending, line, requester }: Watched,
+  { sources, appliers }: MatchedObjects,
+  options: { signal: AbortSignal },
+): Promise<number> {
+  const newest = pending.at(-1);
+  if (newest === undefined) return Number.POSITIVE_INFINITY;
+  const concerned = new Set(pending.flatMap(({ awaited }) => findAppliersOf(appliers, awaited.files)));
+  const errand = { sources, appliers: [...concerned], lineage: line.lineageOf(newest.awaited.commit) };
+  return await requester.send(errand, options);
+}
+
+function findDue({ isTold, deadlineMs, awaited }: Pending): number {
+  return isTold ? awaited.madeMs + lingerMs : deadlineMs;
+}
+
+/** What a pass committed, each policy's version once for each commit. */
+function listAwaited(
+  subject: string,
+  { commits }: Pick<WholeReport, 'commits'>,
+  { spans, nowMs }: { spans: ReadonlyMap<string, number>; nowMs: number },
+): readonly AwaitedUpdate[] {
+  return commits.flatMap(({ commit, updates, edits }) => {
+    const byPolicy = new Map(updates.map((update) => [`${update.policy} ${update.to}`, update]));
+    return [...byPolicy.values()].map((update): AwaitedUpdate => {
+      const places = edits.filter((edit) => edit.update.policy === update.policy && edit.update.to === update.to);
+      const span = spans.get(update.image);
+      return {
+        subject,
+        commit,
+        update,
+        files: [...new Set(places.map(({ file }) => file))],
+        seenMs: span === undefined ? undefined : nowMs - span,
+        madeMs: nowMs,
+      };
+    });
+  });
+}
+
+/** What was committed shortly before this process began, by Git's own record, and is not applied yet. */
+async function inherit(watched: Watched, { clock, timeoutMs }: AwaitOptions, signal: AbortSignal): Promise<void> {
+  const { line, subject } = watched;
+  await line.read([], { signal });
+  watched.isRead = true;
+  const known = new Set(watched.pending.map(({ awaited }) => awaited.commit));
+  const recent = line
+    .list()
+    .slice(0, maxInherited)
+    .filter(({ id, whenMs }) => !known.has(id) && whenMs > clock.wallMs() - timeoutMs);
+  const found = recent.reverse().flatMap(({ id, whenMs, message }) =>
+    (readMarks(message)?.updates ?? []).map((update): Pending => {
+      const madeMs = clock.nowMs() - Math.max(0, clock.wallMs() - whenMs);
+      const awaited = { subject, commit: id, update, files: [], seenMs: undefined, madeMs };
+      return { awaited, deadlineMs: madeMs + timeoutMs, isTold: false, isInherited: true };
+    }),
+  );
+  watched.pending = [...found, ...watched.pending];
+}

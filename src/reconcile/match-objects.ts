@@ -1,0 +1,136 @@
+/** Which reconcilers' objects apply a Yaml repo. */
+import { matchesRepoUrl } from '../address/match-repo-url.ts';
+import { resolveGlob } from '../policy/glob.ts';
+import {
+  type Application,
+  formatName,
+  type GitSource,
+  type HelmRelease,
+  type Kustomization,
+  type ReconcilerName,
+  type ReconcilerObject,
+} from './reconciler-object.ts';
+
+/** A Yaml repo's branch. */
+export interface WatchedBranch {
+  /** Undefined for a folder, which no address finds. */
+  readonly url: string | undefined;
+  /** Short name. */
+  readonly branch: string;
+  /** Whether it is what `HEAD` means: known where the configuration leaves the branch to the repository. */
+  readonly isDefault: boolean | undefined;
+  /** Objects that belong to it whatever they say. */
+  readonly named: readonly ReconcilerName[];
+}
+
+/** What applies files of the branch. */
+export interface Applier {
+  readonly object: Kustomization | HelmRelease | Application;
+  /** Folders whose files it applies, `` for all. */
+  readonly paths: readonly string[];
+  /** Of an Application, by their indexes: its sources that are of the branch. */
+  readonly slots: readonly number[];
+  /** Why nobody waits for it to apply anything: `it is suspended`; undefined where it is waited for. */
+  readonly excuse: string | undefined;
+}
+
+export interface MatchedObjects {
+  /** Flux's sources of the branch. */
+  readonly sources: readonly GitSource[];
+  readonly appliers: readonly Applier[];
+}
+
+/**
+ * The objects that the branch concerns: Flux's sources with its address and branch and what takes its files from those, and
+ * Argo CD's Applications with its address and branch; and those that are named.
+ *
+ * @example
+ * matchObjects([], { url: 'https://git.example/deploy', branch: 'main', isDefault: true, named: [] }) // { sources: [], appliers: [] }
+ */
+export function matchObjects(objects: Iterable<ReconcilerObject>, watched: WatchedBranch): MatchedObjects {
+  const named = new Set(watched.named.map(formatName));
+  const isNamed = (object: ReconcilerObject) => named.has(formatName(object));
+  const all = [...objects];
+  const sources = all.filter(
+    (object) => object.kind === 'GitRepository' && (isNamed(object) || isSourceOf(object, watched)),
+  ) as GitSource[];
+  const byName = new Map(sources.map((source) => [`${source.namespace}/${source.name}`, source]));
+  const appliers = all.flatMap((object): readonly Applier[] => {
+    if (object.kind === 'GitRepository') return [];
+    if (object.kind === 'Application') return matchApplication(object, watched, isNamed(object));
+    const source = object.source && byName.get(`${object.source.namespace}/${object.source.name}`);
+    if (source === undefined && !isNamed(object)) return [];
+    return [{ object, paths: listPaths(object.path), slots: [], excuse: findExcuse(object, source) }];
+  });
+  return { sources, appliers };
+}
+
+function isSourceOf({ url, branch }: GitSource, watched: WatchedBranch): boolean {
+  return watched.url !== undefined && branch === watched.branch && matchesRepoUrl(url, watched.url);
+}
+
+function listPaths(path: string): readonly string[] {
+  const folder = resolveGlob('', path);
+  return folder === undefined ? [] : [folder];
+}
+
+function findExcuse(object: Kustomization | HelmRelease, source: GitSource | undefined): string | undefined {
+  if (object.isSuspended) return 'it is suspended';
+  if (source?.isSuspended === true) return `its source ${formatName(source)} is suspended`;
+  if (object.kind === 'HelmRelease' && object.attempted === undefined)
+    return 'it does not tell of which commit its chart is, which reconcileStrategy Revision does';
+  return undefined;
+}
+
+function matchApplication(object: Application, watched: WatchedBranch, isNamed: boolean): readonly Applier[] {
+  const fits = object.sources.map((source) =>
+    source.isChart || watched.url === undefined || !matchesRepoUrl(source.url, watched.url)
+      ? 'no'
+      : fitsBranch(source.revision, watched),
+  );
+  const ofBranch = fits.flatMap((fit, index) => (fit === 'no' ? [] : [index]));
+  if (ofBranch.length === 0 && !isNamed) return [];
+  const ofGit = object.sources.flatMap(({ isChart }, index) => (isChart ? [] : [index]));
+  const slots = ofBranch.length === 0 ? ofGit : ofBranch;
+  const isDoubtful = !isNamed && ofBranch.every((index) => fits[index] === 'perhaps');
+  const excuse = !object.isAutomated
+    ? 'it is not synced automatically'
+    : isDoubtful
+      ? 'it follows HEAD, which may be another branch'
+      : undefined;
+  return [{ object, paths: slots.flatMap((index) => object.sources[index]?.paths ?? []), slots, excuse }];
+}
+
+function fitsBranch(revision: string, { branch, isDefault }: WatchedBranch): 'yes' | 'perhaps' | 'no' {
+  if (revision === '' || revision === 'HEAD') return isDefault === undefined ? 'perhaps' : isDefault ? 'yes' : 'no';
+  return revision === branch || revision === `refs/heads/${branch}` ? 'yes' : 'no';
+}
+
+/**
+ * Of these, who applies one of the files; all of them where none has its folder, for bases and charts may stand anywhere.
+ *
+ * @example
+ * findAppliersOf([], ['apps/web.yaml']) // []
+ */
+export function findAppliersOf(appliers: readonly Applier[], files: readonly string[]): readonly Applier[] {
+  const found = appliers.filter(({ paths }) =>
+    paths.some((path) => files.some((file) => path === '' || file === path || file.startsWith(`${path}/`))),
+  );
+  return found.length === 0 ? appliers : found;
+}
+
+/**
+ * The commits that the objects tell of.
+ *
+ * @example
+ * listReported({ sources: [], appliers: [] }) // []
+ */
+export function listReported({ sources, appliers }: MatchedObjects): readonly string[] {
+  const told = appliers.flatMap(({ object, slots }) => {
+    if (object.kind === 'HelmRelease') return [];
+    if (object.kind === 'Kustomization') return [object.applied, object.attempted];
+    return slots.flatMap((index) => [object.sources[index]?.compared, object.sources[index]?.synced]);
+  });
+  const found = [...sources.map(({ fetched }) => fetched), ...told];
+  return [...new Set(found.filter((id) => id !== undefined))];
+}
