@@ -95,7 +95,19 @@ async function stands({ update, files }: AwaitedUpdate, commit: string, tools: S
   const oids = await tools.repo.findFiles(commit, files, { signal });
   const blobs = await tools.repo.readBlobs(new Set(oids.values()), { signal });
   const parts = update.to.split('@').filter((part) => part !== '');
-  return [...blobs.values()].some((bytes) => parts.every((part) => Buffer.from(bytes).includes(part)));
+  return [...blobs.values()].some((bytes) => {
+    const text = Buffer.from(bytes).toString('utf8');
+    return parts.every((part) => holdsWord(text, part));
+  });
+}
+
+/** Not as a part of another version: `1.1` is not in `1.10`. */
+function holdsWord(text: string, word: string): boolean {
+  for (let start = text.indexOf(word); start !== -1; start = text.indexOf(word, start + 1)) {
+    const around = `${text[start - 1] ?? ''} ${text[start + word.length] ?? ''}`;
+    if (!/[\w.+-]/.test(around)) return true;
+  }
+  return false;
 }
 
 /** The time is over: what is lacking is asked for anew, for a watch may have been silent, and the branch may have gone on. */
