@@ -3,18 +3,21 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { OpenSession, RepoSession, ServerNeeds } from './cli/session.ts';
+import type { OpenSession, RepoSession, ServerNeeds, Session } from './cli/session.ts';
 import type { Cluster } from './cluster/open-cluster.ts';
 import type { KubernetesConfig } from './config/kubernetes-schema.ts';
 import { defaultStateDir } from './config/load-config.ts';
 import { findProxy } from './config/proxy.ts';
+import { createCertificateReader, type ReadPem, readCa, readClientCertificate } from './config/read-certificate.ts';
+import { noClusterSecrets, type SecretPlaces } from './config/read-cluster-secret.ts';
 import { readRedisAccess } from './config/read-redis.ts';
-import { readRepoCredential, readSshAccess } from './config/read-repo-access.ts';
-import { createCertificateReader, type ReadPem, readSecret, readSigningKey, readText } from './config/read-secret.ts';
+import { readGithubApp, readRepoCredential, readSshAccess } from './config/read-repo-access.ts';
+import { readSecret, readSigningKey, readWebhookSecret } from './config/read-secret.ts';
 import type { RedisConfig } from './config/redis-schema.ts';
 import type { RepoConfig } from './config/repo-schema.ts';
 import type { Config, CredentialSourceName, RegistryConfig } from './config/schema.ts';
-import type { Problem } from './error/problem.ts';
+import { findSecretRefs } from './config/secret-ref-schema.ts';
+import { type Problem, toProblem } from './error/problem.ts';
 import { type ClosableForge, createForge } from './forge/create-forge.ts';
 import { findForge } from './forge/find-forge.ts';
 import type { TransportSettings } from './git/create-transport.ts';
@@ -24,6 +27,7 @@ import { createWorkFiles, hasWorkFiles } from './git/work-files.ts';
 import { createYamlRepo } from './git/yaml-repo.ts';
 import { createLmdbLedger } from './ledger/lmdb-ledger.ts';
 import { checkRepo } from './pipeline/check-repo.ts';
+import type { ClusterSecrets } from './pipeline/cluster-ports.ts';
 import { createHoldMemory } from './pipeline/find-holds.ts';
 import type { HostPace, Ledger } from './pipeline/job-ports.ts';
 import { createRegistryMeter, type RegistryMeter } from './pipeline/measure-registries.ts';
@@ -42,6 +46,7 @@ import type { CredentialSource } from './registry/credentials/credential.ts';
 import { createCredentialHelper } from './registry/credentials/credential-helper.ts';
 import { createDockerConfigSource } from './registry/credentials/docker-config.ts';
 import { createEndpointSource } from './registry/credentials/endpoint-source.ts';
+import { createPullSecretsSource } from './registry/credentials/pull-secrets.ts';
 import { createHelperRunner } from './registry/credentials/run-helper.ts';
 import type { HostSettings } from './registry/host.ts';
 import type { RegistryEvent } from './registry/registry-event.ts';
@@ -49,18 +54,34 @@ import { createHook } from './server/create-hook.ts';
 import { createServer } from './server/create-server.ts';
 import { createSteadyClock } from './steady-clock.ts';
 
-/** Makes the adapters that the configuration asks for. Nothing is contacted yet. */
+/** Makes the adapters that the configuration asks for. Nothing is contacted yet but the cluster, where it has secrets. */
 export const openSession: OpenSession = async (config, log) => {
-  const shared = config.redis && (await openShared(config.redis, log));
-  const cluster = typeof config.kubernetes === 'object' ? await openCluster(config.kubernetes, log) : undefined;
+  const cluster = typeof config.kubernetes === 'object' ? await openCluster(config, config.kubernetes, log) : undefined;
+  try {
+    return await openParts(config, { log, cluster });
+  } catch (error) {
+    cluster?.close();
+    throw error;
+  }
+};
+
+async function openParts(
+  config: Config,
+  { log, cluster }: { log: Log; cluster: Cluster | undefined },
+): Promise<Session> {
+  const places: SecretPlaces = {
+    env: process.env,
+    readClusterSecret: cluster === undefined ? noClusterSecrets : cluster.secrets.readSecret,
+  };
+  const shared = config.redis && (await openShared(config.redis, { log, places }));
   const measured: Measured = { metrics: noMetrics, render: undefined };
   const meter = createRegistryMeter({ metrics: () => measured.metrics, clock: systemClock });
-  const registry = openRegistry(config, { log, meter, pace: shared?.pace });
+  const registry = openRegistry(config, { log, meter, pace: shared?.pace, places, cluster });
   const looks = new AbortController();
   const { signing } = config.commit;
-  const sign = signing && createCommitSigner(signing.format, () => readSigningKey(signing, process.env));
+  const sign = signing && createCommitSigner(signing.format, () => readSigningKey(signing, places));
   const ledger = shared?.ledger ?? createLmdbLedger({ stateDir: findStateDir(config), clock: systemClock });
-  const opened = config.repos.map((repo) => openRepo(repo, { config, registry, ledger, sign, log }));
+  const opened = config.repos.map((repo) => openRepo(repo, { config, registry, ledger, sign, places, log }));
   return {
     repos: opened.map(({ session }) => session),
     openPoller: (options) => openPoller(config, registry, { ...options, store: shared?.answers, signal: looks.signal }),
@@ -71,7 +92,7 @@ export const openSession: OpenSession = async (config, log) => {
       if (config.server !== undefined) Object.assign(measured, await openMetrics(meter));
       return measured.metrics;
     },
-    startServer: (needs) => config.server && startServer(config.server, { ...needs, ...measured, log }),
+    startServer: (needs) => config.server && startServer(config.server, { ...needs, ...measured, places, log }),
     async tryToSign() {
       await sign?.(Buffer.alloc(0), { whenMs: systemClock.wallMs() });
     },
@@ -82,7 +103,7 @@ export const openSession: OpenSession = async (config, log) => {
       cluster?.close();
     },
   };
-};
+}
 
 /** Where measurements go: nowhere, until somebody may look at them. */
 interface Measured {
@@ -106,20 +127,30 @@ export function readVersion(): string {
 }
 
 /** What several workers share through Redis. Its packages are loaded only here. */
-async function openShared(config: RedisConfig, log: Log): Promise<SharedWork> {
+async function openShared(
+  config: RedisConfig,
+  { log, places }: { log: Log; places: SecretPlaces },
+): Promise<SharedWork> {
   const { openSharedWork } = await import('./redis/open-shared-work.ts');
-  const access = readRedisAccess(config, { env: process.env, readPem: createCertificateReader() });
+  const access = readRedisAccess(config, { places, readPem: createCertificateReader(places.readClusterSecret) });
   return openSharedWork({ ...access, log }, { onTime: steadyClock.setTo });
 }
 
+/** What is waited at start for the first answers about Secrets: a first pass without them would fail for nothing. */
+const secretPatienceMs = 5000;
+
 /** Its packages, which take a third of a second and some 90 MB, are loaded only here. */
-async function openCluster(config: KubernetesConfig, log: Log): Promise<Cluster> {
+async function openCluster(config: Config, kubernetes: KubernetesConfig, log: Log): Promise<Cluster> {
   const { openCluster: open } = await import('./cluster/open-cluster.ts');
   const createTeller = () => {
     const teller = createProblemTeller(log);
     return (problem: Problem | undefined) => teller.tell(problem === undefined ? [] : [problem]);
   };
-  return open(config, { clock: systemClock, createTeller });
+  const { kubernetes: _lists, ...rest } = config;
+  const secretNeeds = { ...kubernetes, secrets: findSecretRefs(rest) };
+  const cluster = open(kubernetes, { clock: systemClock, secretNeeds, createTeller });
+  await cluster.secrets.open({ patienceMs: secretPatienceMs });
+  return cluster;
 }
 
 function openQueues(): Queues {
@@ -127,20 +158,35 @@ function openQueues(): Queues {
   return { passes: createEmbeddedQueue({ clock }), scans: createEmbeddedQueue({ clock }) };
 }
 
+interface RegistryNeeds {
+  readonly log: Log;
+  readonly meter: RegistryMeter;
+  readonly pace: HostPace | undefined;
+  readonly places: SecretPlaces;
+  readonly cluster: Cluster | undefined;
+}
+
 function openRegistry(
   config: Config,
-  { log, meter, pace }: { log: Log; meter: RegistryMeter; pace: HostPace | undefined },
+  { log, meter, pace, places, cluster }: RegistryNeeds,
 ): Registry & { close(): Promise<void> } {
   const byHost = new Map(config.registries.map((settings) => [settings.host, settings]));
-  const readPem = createCertificateReader();
+  const readPem = createCertificateReader(places.readClusterSecret);
   const hosts = (host: string): HostSettings => {
     const settings = byHost.get(host);
-    return settings === undefined ? {} : toHostSettings(settings, readPem);
+    return settings === undefined ? {} : toHostSettings(settings, { readPem, places });
+  };
+  const teller = createProblemTeller(log);
+  const sourceNeeds: SourceNeeds = {
+    hosts,
+    pullSecrets: cluster?.secrets,
+    tellFaults: (faults) => teller.tell(faults.map((fault) => toProblem(fault))),
   };
   return createRegistry({
     hosts,
     pace,
-    credentials: (tools) => config.credentialSources.map((name) => credentialSources[name]({ ...tools, hosts })),
+    credentials: (tools) =>
+      config.credentialSources.map((name) => credentialSources[name]({ ...tools, ...sourceNeeds })),
     proxy: (url) => findProxy(url, process.env),
     limits: { headersMs: config.timeoutSeconds * 1000, bodyMs: config.timeoutSeconds * 1000 },
     log(event) {
@@ -153,10 +199,22 @@ function openRegistry(
 /** What a person should know of; the rest is for those who look into the work. */
 const toldAsWarnings: readonly RegistryEvent['kind'][] = ['warning', 'no-push-times'];
 
+interface SourceNeeds {
+  hosts(host: string): HostSettings;
+  /** Undefined where there is no cluster. */
+  readonly pullSecrets: Pick<ClusterSecrets, 'listPullSecrets'> | undefined;
+  /** Tells once what cannot be used, and when that is over. */
+  tellFaults(faults: readonly unknown[]): void;
+}
+
+const noPullSecrets = { listPullSecrets: () => ({ secrets: [], faults: [] }) };
+
 /** The sources by the names that the configuration has for them; another one is a row here and a name in the schema. */
 const credentialSources: Readonly<
-  Record<CredentialSourceName, (tools: SourceTools & { hosts(host: string): HostSettings }) => CredentialSource>
+  Record<CredentialSourceName, (tools: SourceTools & SourceNeeds) => CredentialSource>
 > = {
+  'pull-secrets': ({ hosts, pullSecrets = noPullSecrets, tellFaults }) =>
+    createEndpointSource(hosts, createPullSecretsSource(pullSecrets, tellFaults)),
   'docker-config': ({ now, hosts }) =>
     createEndpointSource(
       hosts,
@@ -179,17 +237,18 @@ function findHomeFolder(): string | undefined {
   }
 }
 
-function toHostSettings(settings: RegistryConfig, readPem: ReadPem): HostSettings {
-  const { plainHttp, credentials, clientCertificate, caFile, host: _host, ...others } = settings;
-  const cert = readPem(clientCertificate?.certFile);
-  const key = readPem(clientCertificate?.keyFile, 'private key');
+function toHostSettings(
+  settings: RegistryConfig,
+  { readPem, places }: { readPem: ReadPem; places: SecretPlaces },
+): HostSettings {
+  const { plainHttp, credentials, clientCertificate, caFile, caSecret, host: _host, ...others } = settings;
   return {
     ...others,
     ...(plainHttp && { plainHttp }),
-    credential: credentials && readSecret(credentials, process.env),
-    ca: readPem(caFile),
+    credential: credentials && readSecret(credentials, places),
+    ca: readCa({ caFile, caSecret }, readPem),
     trustedOrigins: settings.trustedOrigins.map((origin) => new URL(origin).origin),
-    ...(cert !== undefined && key !== undefined && { clientCertificate: { cert, key } }),
+    clientCertificate: readClientCertificate(clientCertificate, readPem),
   };
 }
 
@@ -216,6 +275,7 @@ interface Opening {
   readonly registry: Registry;
   readonly ledger: Ledger;
   readonly sign: SignCommit | undefined;
+  readonly places: SecretPlaces;
   readonly log: Log;
 }
 
@@ -225,10 +285,10 @@ function findStateDir({ stateDir }: Config): string {
 
 function openRepo(
   repo: RepoConfig,
-  { config, registry, ledger, sign, log }: Opening,
+  { config, registry, ledger, sign, places, log }: Opening,
 ): { session: RepoSession; close(): Promise<void> } {
   const { path } = repo;
-  const transport = planTransport(repo, config);
+  const transport = planTransport(repo, config, places);
   const yamlRepo = createYamlRepo({
     location: path === undefined ? { kind: 'remote', url: repo.url ?? '' } : { kind: 'local', path },
     branch: repo.branch,
@@ -239,7 +299,7 @@ function openRepo(
     pushOptions: repo.pushOptions,
     log: (message, fields) => log.debug(fields, message),
   });
-  const forge = openForge(repo, transport);
+  const forge = openForge(repo, transport, places);
   const proposing = forge === undefined ? undefined : { forge, branches: yamlRepo, memory: createProposalMemory() };
   const context = {
     repo: yamlRepo,
@@ -273,13 +333,14 @@ function openRepo(
 function openForge(
   { url, forge: settings = {} }: RepoConfig,
   { credential, tls, proxy }: TransportSettings,
+  places: SecretPlaces,
 ): ClosableForge | undefined {
   const place = url === undefined ? undefined : findForge(url, settings);
   if (place === undefined) return undefined;
-  const { tokenFile, tokenEnv } = settings;
+  const { tokenFile, tokenEnv, secret } = settings;
   const read = async (options: { signal: AbortSignal }) => {
-    if (tokenFile !== undefined || tokenEnv !== undefined) {
-      const { password } = readRepoCredential({ tokenFile, tokenEnv }, process.env);
+    if ((tokenFile ?? tokenEnv ?? secret) !== undefined) {
+      const { password } = readRepoCredential({ tokenFile, tokenEnv, secret }, places);
       return { username: undefined, token: password };
     }
     const found = await credential?.(options);
@@ -291,15 +352,11 @@ function openForge(
 
 async function startServer(
   { listen, webhooks }: NonNullable<Config['server']>,
-  { onHint, probes, log, metrics, render }: ServerNeeds & Measured & { log: Log },
+  { onHint, probes, log, metrics, render, places }: ServerNeeds & Measured & { log: Log; places: SecretPlaces },
 ): ReturnType<typeof createServer> {
-  const hooks = webhooks.map(({ name, format, host, secretFile, secretEnv }) => {
-    const secret = {
-      username: `webhook ${name}`,
-      ...(secretFile !== undefined && { passwordFile: secretFile }),
-      ...(secretEnv !== undefined && { passwordEnv: secretEnv }),
-    };
-    const readHookSecret = () => readSecret(secret, process.env).password;
+  const hooks = webhooks.map((webhook) => {
+    const { name, format, host } = webhook;
+    const readHookSecret = () => readWebhookSecret(webhook, places);
     return createHook({ name, format, host, readSecret: readHookSecret, onHint, log, nowMs: systemClock.nowMs });
   });
   const server = await createServer({ listen, hooks, probes, log, metrics, renderMetrics: render });
@@ -307,21 +364,17 @@ async function startServer(
   return server;
 }
 
-function planTransport(repo: RepoConfig, { timeoutSeconds }: Config): TransportSettings {
-  const { ssh, caFile, clientCertificate } = repo;
-  const readPem = createCertificateReader();
-  const tls = (): ReturnType<NonNullable<TransportSettings['tls']>> => {
-    const [cert, key] = [readPem(clientCertificate?.certFile), readPem(clientCertificate?.keyFile, 'private key')];
-    return {
-      ca: readPem(caFile),
-      ...(cert !== undefined && key !== undefined && { clientCertificate: { cert, key } }),
-    };
-  };
+function planTransport(repo: RepoConfig, { timeoutSeconds }: Config, places: SecretPlaces): TransportSettings {
+  const { ssh, clientCertificate } = repo;
+  const readPem = createCertificateReader(places.readClusterSecret);
   const proxy = (url: URL): string | undefined => findProxy(url, process.env);
   return {
-    ...planCredential(repo.credentials, { proxy, timeoutMs: timeoutSeconds * 1000 }),
-    ssh: ssh && (() => readSshAccess(ssh, process.env)),
-    tls,
+    ...planCredential(repo.credentials, { proxy, timeoutMs: timeoutSeconds * 1000 }, places),
+    ssh: ssh && (() => readSshAccess(ssh, places)),
+    tls: () => ({
+      ca: readCa(repo, readPem),
+      clientCertificate: readClientCertificate(clientCertificate, readPem),
+    }),
     proxy,
   };
 }
@@ -329,17 +382,15 @@ function planTransport(repo: RepoConfig, { timeoutSeconds }: Config): TransportS
 function planCredential(
   credentials: RepoConfig['credentials'],
   tools: Pick<Parameters<typeof createGithubApp>[0], 'proxy' | 'timeoutMs'>,
+  places: SecretPlaces,
 ): Pick<TransportSettings, 'credential' | 'refuseCredential'> {
-  if (credentials?.githubApp === undefined)
-    return { credential: credentials && (async () => readRepoCredential(credentials, process.env)) };
-  const { appId, installationId, privateKeyFile, apiUrl } = credentials.githubApp;
+  const { githubApp } = credentials ?? {};
+  if (githubApp === undefined)
+    return { credential: credentials && (async () => readRepoCredential(credentials, places)) };
   const app = createGithubApp({
     ...tools,
-    appId: String(appId),
-    installationId: String(installationId),
-    apiUrl,
-    privateKeyFile,
-    readPrivateKey: () => readText(privateKeyFile, 'GitHub App key'),
+    apiUrl: githubApp.apiUrl,
+    readApp: () => readGithubApp(githubApp, places),
     nowMs: systemClock.nowMs,
   });
   return { credential: app.read, refuseCredential: app.refuse };

@@ -11,7 +11,10 @@ export function runCommand(flags: CommonFlags & { once?: boolean }, open: OpenSe
     try {
       await session.tryToSign();
     } catch (error) {
-      return fail([formatProblem(toProblem(error))]);
+      const problem = toProblem(error);
+      if (problem.code !== 'SecretUnavailable') return fail([formatProblem(problem)]);
+      // It may come yet; until then nothing is committed, and each pass that would commit says so.
+      createProblemTeller(log).tell([problem]);
     }
     if (flags.once === true) {
       const codes = [];

@@ -71,9 +71,11 @@ export function createKubernetesApi(kubeConfig: KubeConfig): KubernetesApi {
   const base = new URL(cluster.server);
   const { Agent, request: send } = base.protocol === 'http:' ? http : https;
   const agent = new Agent({ keepAlive: true, keepAliveMsecs: 15_000, maxSockets: 64 });
+  // A watch holds its connection for minutes: one more must not wait for others, nor keep requests waiting.
+  const watchAgent = new Agent({ keepAlive: true, keepAliveMsecs: 15_000 });
 
   /** The answer's head; its body is to be read. */
-  async function open(request: ApiRequest, signal: AbortSignal): Promise<http.IncomingMessage> {
+  async function open(request: ApiRequest, signal: AbortSignal, by = agent): Promise<http.IncomingMessage> {
     const { method, path, query = {}, body, contentType = 'application/json' } = request;
     const url = new URL(base);
     url.pathname = `${base.pathname.replace(/\/$/, '')}${path}`;
@@ -88,7 +90,7 @@ export function createKubernetesApi(kubeConfig: KubeConfig): KubernetesApi {
     };
     await signIn(kubeConfig, options);
     // The library makes an agent for each call, and so a connection; its own is needed only to go through a proxy.
-    if (cluster?.proxyUrl === undefined) options.agent = agent;
+    if (cluster?.proxyUrl === undefined) options.agent = by;
     return await new Promise((resolve, reject) => {
       const sent = send(url, { ...options, method, signal });
       sent.once('response', resolve).once('error', reject);
@@ -123,7 +125,7 @@ export function createKubernetesApi(kubeConfig: KubeConfig): KubernetesApi {
       const limit = AbortSignal.timeout((watchSeconds + 30) * 1000);
       const stop = joinSignals(signal, limit);
       try {
-        const response = await open(request, stop.signal);
+        const response = await open(request, stop.signal, watchAgent);
         const status = response.statusCode ?? 0;
         if (status !== 200) {
           const answer = readAnswer(request, status, await readText(response, maxAnswerBytes));
@@ -138,7 +140,10 @@ export function createKubernetesApi(kubeConfig: KubeConfig): KubernetesApi {
         stop.release();
       }
     },
-    close: () => agent.destroy(),
+    close() {
+      agent.destroy();
+      watchAgent.destroy();
+    },
   };
 }
 

@@ -7,15 +7,19 @@ import { type ClusterPlace, connectCluster } from './connect.ts';
 import { watchPolicyObjects } from './policy-objects.ts';
 import { createStatusWriter } from './policy-status.ts';
 import { createReconcilers } from './reconcilers.ts';
+import { createSecretStore, type SecretNeeds, type SecretStore } from './secret-store.ts';
 
 export interface ClusterOptions {
   readonly clock: Clock;
+  readonly secretNeeds: SecretNeeds;
   /** Tells what keeps a part from working once, and that it is over; each part has a teller of its own. */
   readonly createTeller: () => (problem: Problem | undefined) => void;
 }
 
 export interface Cluster extends ClusterSession {
   readonly api: KubernetesApi;
+  /** To be opened by whoever opens the session: commands that make one pass need Secrets too, and never `run`. */
+  readonly secrets: SecretStore;
   close(): void;
 }
 
@@ -32,9 +36,10 @@ interface ClusterParts extends ClusterPlace {
   readonly reconcilers: ReconcilerParts;
 }
 
-/** Nothing is contacted before `run`. Throws `ConfigInvalid`. */
-export function openCluster(wanted: ClusterParts, { clock, createTeller }: ClusterOptions): Cluster {
+/** Nothing is contacted before `run`, or before its secrets are opened. Throws `ConfigInvalid`. */
+export function openCluster(wanted: ClusterParts, { clock, secretNeeds, createTeller }: ClusterOptions): Cluster {
   const api = connectCluster(wanted);
+  const secrets = createSecretStore(api, { needs: secretNeeds, clock, createTeller });
   const policies = watchPolicyObjects(api, {
     clock,
     onProblem: createTeller(),
@@ -49,11 +54,15 @@ export function openCluster(wanted: ClusterParts, { clock, createTeller }: Clust
     products.length === 0 ? undefined : createReconcilers(api, { clock, products, namespaces, createTeller });
   return {
     api,
+    secrets,
     status,
     reconcilers,
     async run(options) {
       await Promise.all([policies.run(options), status?.run(options), reconcilers?.run(options)]);
     },
-    close: api.close,
+    close() {
+      secrets.close();
+      api.close();
+    },
   };
 }

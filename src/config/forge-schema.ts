@@ -1,6 +1,9 @@
 /** Where the pull requests of a Yaml repo are made. */
 import { z } from 'zod';
+import { secretRefSchema } from './secret-ref-schema.ts';
 import { apiUrlSchema } from './url-schema.ts';
+
+const tokenPlaces = ['tokenFile', 'tokenEnv', 'secret'] as const;
 
 export const forgeSchema = z
   .strictObject({
@@ -13,8 +16,11 @@ export const forgeSchema = z
       .describe('By default https://api.github.com, or /api/v3, /api/v4 or /api/v1 on the host of the repository.'),
     tokenFile: z.string().min(1).optional().describe('File that holds an access token; read again at each use.'),
     tokenEnv: z.string().min(1).optional().describe('Environment variable that holds it.'),
+    secret: secretRefSchema
+      .optional()
+      .describe('Secret of the cluster that holds it under password, token or bearerToken.'),
   })
-  .refine(({ tokenFile, tokenEnv }) => tokenFile === undefined || tokenEnv === undefined, {
-    message: 'at most one of tokenFile and tokenEnv',
+  .refine((forge) => tokenPlaces.filter((name) => forge[name] !== undefined).length <= 1, {
+    message: 'at most one of tokenFile, tokenEnv and secret',
   })
   .describe("Where pull requests are made; with no token, by the repository's own password, token or GitHub App.");

@@ -1,14 +1,9 @@
 /** Settings of the cluster that Tallyman is at home in. */
 import { z } from 'zod';
+import { findSecretRefs, namespaceSchema, objectNameSchema, secretRefSchema } from './secret-ref-schema.ts';
 
 /** `off` is false for YAML 1.1, which people's tools may write. */
 const productSchema = z.literal(['auto', 'off', false], { error: 'auto or off' });
-
-/** Of DNS-1123. */
-const labelSchema = z
-  .string()
-  .max(63)
-  .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, { message: 'a name of a namespace' });
 
 const reconcilersSchema = z.strictObject({
   flux: productSchema
@@ -22,7 +17,7 @@ const reconcilersSchema = z.strictObject({
     .default(600)
     .describe('How long after a commit a reconciler may say nothing of it before that is told (ImageApplyFailed).'),
   namespaces: z
-    .array(labelSchema)
+    .array(namespaceSchema)
     .min(1)
     .max(100)
     .optional()
@@ -32,11 +27,8 @@ const reconcilersSchema = z.strictObject({
 /** One object of a reconciler that is a Yaml repo's whatever it says. */
 export const reconcilerSchema = z.strictObject({
   kind: z.enum(['GitRepository', 'Kustomization', 'HelmRelease', 'Application']),
-  namespace: labelSchema,
-  name: z
-    .string()
-    .max(253)
-    .regex(/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/, { message: 'a name of an object' }),
+  namespace: namespaceSchema,
+  name: objectNameSchema,
 });
 
 const clusterSchema = z.strictObject({
@@ -53,6 +45,23 @@ const clusterSchema = z.strictObject({
   reconcilers: reconcilersSchema
     .prefault({})
     .describe('Flux and Argo CD, which are told of each commit, and waited for until they have applied it.'),
+  secretNamespaces: z
+    .array(namespaceSchema)
+    .max(100)
+    .default([])
+    .describe("Namespaces, besides Tallyman's own, whose Secrets and service accounts may be named."),
+  pullSecrets: z
+    .array(secretRefSchema)
+    .max(100)
+    .default([])
+    .describe(
+      'Secrets by which pods pull images (.dockerconfigjson, .dockercfg); they sign Tallyman in to registries as the kubelet would.',
+    ),
+  serviceAccounts: z
+    .array(secretRefSchema)
+    .max(100)
+    .default([])
+    .describe('Service accounts whose imagePullSecrets are used in the same way.'),
 });
 
 export const kubernetesSchema = z
@@ -69,3 +78,30 @@ export const kubernetesSchema = z
 
 /** Of a cluster that is not off. */
 export type KubernetesConfig = z.infer<typeof clusterSchema>;
+
+interface SecretFault {
+  readonly path: (string | number)[];
+  readonly message: string;
+}
+
+/** What keeps Secrets that a valid configuration names from being used, each with what was wanted instead. */
+export function findSecretFaults(config: {
+  readonly kubernetes: KubernetesConfig | 'off' | false;
+  readonly credentialSources: readonly string[];
+}): readonly SecretFault[] {
+  const { kubernetes, credentialSources } = config;
+  const refs = findSecretRefs(config);
+  if (typeof kubernetes !== 'object')
+    return refs.map(({ path }) => ({ path: [...path], message: 'a cluster (`kubernetes`, which is off) to have it' }));
+  const allowed = kubernetes.secretNamespaces;
+  const elsewhere = refs
+    .filter(({ namespace }) => namespace !== undefined && !allowed.includes(namespace))
+    .map(({ path }) => ({
+      path: [...path, 'namespace'],
+      message: "one that `kubernetes.secretNamespaces` lists, or none for Tallyman's own",
+    }));
+  const unused = (['pullSecrets', 'serviceAccounts'] as const)
+    .filter((name) => kubernetes[name].length > 0 && !credentialSources.includes('pull-secrets'))
+    .map((name) => ({ path: ['kubernetes', name], message: 'pull-secrets among `credentialSources` beside it' }));
+  return [...elsewhere, ...unused];
+}

@@ -1,4 +1,5 @@
-import type { ReadPem } from './read-secret.ts';
+import { type ReadPem, readCa } from './read-certificate.ts';
+import type { SecretPlaces } from './read-cluster-secret.ts';
 import { readSecret } from './read-secret.ts';
 import { parseRedisNode, type RedisConfig } from './redis-schema.ts';
 
@@ -10,7 +11,7 @@ interface Node {
   readonly port: number;
 }
 
-/** What a connection to Redis needs, but for the log. Secrets are read at each connection, and then throw `ConfigInvalid` where they cannot be; so does the authority's file, at once. */
+/** What a connection to Redis needs, but for the log. Secrets are read at each connection, and then throw `ConfigInvalid` or `SecretUnavailable` where they cannot be; so do the authorities, at once. */
 export interface RedisAccess {
   readonly place:
     | ({ readonly kind: 'server'; readonly database: number } & Node)
@@ -31,15 +32,15 @@ const usualPort = 6379;
 /** The settings as the connection takes them. */
 export function readRedisAccess(
   config: RedisConfig,
-  { env, readPem }: { env: NodeJS.ProcessEnv; readPem: ReadPem },
+  { places, readPem }: { places: SecretPlaces; readPem: ReadPem },
 ): RedisAccess {
-  const { url, tls, caFile, credentials, keyPrefix } = config;
+  const { url, tls, credentials, keyPrefix } = config;
   const toCredential = (settings: CredentialsConfig | undefined): ReadCredential | undefined =>
-    settings && (() => readSecret(settings, env));
+    settings && (() => readSecret({ ...settings, username: settings.username ?? 'default' }, places));
   const isTls = tls || url?.startsWith('rediss:') === true;
   return {
     place: readPlace(config, toCredential),
-    tls: isTls ? { ca: readPem(caFile) } : undefined,
+    tls: isTls ? { ca: readCa(config, readPem) } : undefined,
     credential: toCredential(credentials),
     keyPrefix,
   };

@@ -1,23 +1,54 @@
 /** The secrets of a Yaml repo, read anew at each use so that changed ones work at once. */
 import { TallymanError } from '../error/tallyman-error.ts';
-import { readKey, readSecret, readText } from './read-secret.ts';
-import type { RepoCredentialsConfig, SshConfig } from './repo-schema.ts';
+import type { SecretRef } from '../pipeline/cluster-ports.ts';
+import { pickLine, pickText, type SecretPlaces, unusable } from './read-cluster-secret.ts';
+import { nameSecret, readKey, readSecret, readText } from './read-secret.ts';
+import { appIdPattern, installationIdPattern, type RepoCredentialsConfig, type SshConfig } from './repo-schema.ts';
 
 /** What GitHub documents for tokens; other forges take any name there. */
 const tokenUser = 'x-access-token';
 
-/** User and password, or token; throws `ConfigInvalid`. */
+/** User and password, or token; throws `ConfigInvalid` or `SecretUnavailable`. */
 export function readRepoCredential(
-  { username = tokenUser, passwordFile, passwordEnv, tokenFile, tokenEnv }: RepoCredentialsConfig,
-  env: NodeJS.ProcessEnv,
+  { username = tokenUser, passwordFile, passwordEnv, tokenFile, tokenEnv, secret }: RepoCredentialsConfig,
+  places: SecretPlaces,
 ): { username: string; password: string } {
-  return readSecret({ username, passwordFile: passwordFile ?? tokenFile, passwordEnv: passwordEnv ?? tokenEnv }, env);
+  const password = { passwordFile: passwordFile ?? tokenFile, passwordEnv: passwordEnv ?? tokenEnv };
+  return readSecret({ username, ...password, secret }, places);
 }
 
-/** Key, passphrase and known hosts; throws `ConfigInvalid`. */
+type GithubAppConfig = NonNullable<RepoCredentialsConfig['githubApp']>;
+
+/** Who a GitHub App is; throws `ConfigInvalid` or `SecretUnavailable`. */
+export function readGithubApp(
+  { appId, installationId, privateKeyFile = '', secret }: GithubAppConfig,
+  places: SecretPlaces,
+): { appId: string; installationId: string; privateKey: string; keyName: string } {
+  if (secret === undefined) {
+    const privateKey = readText(privateKeyFile, 'GitHub App key');
+    return { appId: String(appId), installationId: String(installationId), privateKey, keyName: privateKeyFile };
+  }
+  const held = places.readClusterSecret(secret);
+  const pickId = (keys: readonly string[], pattern: RegExp): string => {
+    const id = pickLine(held, keys);
+    // One of them becomes a part of an address.
+    if (!pattern.test(id)) throw unusable(held, `what it has for "${keys[0]}" is no such ID`, keys);
+    return id;
+  };
+  return {
+    appId: String(appId ?? pickId(['githubAppID', 'appId'], appIdPattern)),
+    installationId: String(
+      installationId ?? pickId(['githubAppInstallationID', 'installationId'], installationIdPattern),
+    ),
+    privateKey: pickText(held, ['githubAppPrivateKey', 'privateKey']),
+    keyName: nameSecret(held),
+  };
+}
+
+/** Key, passphrase and known hosts; throws `ConfigInvalid` or `SecretUnavailable`. */
 export function readSshAccess(
   settings: SshConfig,
-  env: NodeJS.ProcessEnv,
+  places: SecretPlaces,
 ): {
   keyFile: string;
   privateKey: string;
@@ -25,12 +56,26 @@ export function readSshAccess(
   knownHostsFile: string;
   knownHosts: string;
 } {
-  const { file, text, passphrase } = readKey(settings, env, 'SSH key');
-  const { knownHostsFile } = settings;
-  return { keyFile: file, privateKey: text, passphrase, knownHostsFile, knownHosts: readKnownHosts(knownHostsFile) };
+  const { file, text, passphrase } = readKey(settings, places, {
+    what: 'SSH key',
+    keys: ['ssh-privatekey', 'identity'],
+  });
+  return { keyFile: file, privateKey: text, passphrase, ...readKnownHosts(settings, places) };
 }
 
-function readKnownHosts(file: string): string {
+function readKnownHosts(
+  { knownHostsFile, secret }: { knownHostsFile?: string | undefined; secret?: SecretRef | undefined },
+  places: SecretPlaces,
+): { knownHostsFile: string; knownHosts: string } {
+  if (knownHostsFile === undefined && secret !== undefined) {
+    const held = places.readClusterSecret(secret);
+    return { knownHostsFile: nameSecret(held), knownHosts: pickText(held, ['known_hosts']) };
+  }
+  const file = knownHostsFile ?? '';
+  return { knownHostsFile: file, knownHosts: readKnownHostsFile(file) };
+}
+
+function readKnownHostsFile(file: string): string {
   try {
     return readText(file, 'known_hosts');
   } catch (error) {

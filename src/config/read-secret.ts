@@ -1,15 +1,31 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { TallymanError } from '../error/tallyman-error.ts';
-import { describePemFault, type PemContent } from './pem-fault.ts';
-import type { CredentialsConfig, SigningConfig } from './schema.ts';
+import type { SecretRef } from '../pipeline/cluster-ports.ts';
+import { findLine, pickLine, pickText, type SecretPlaces } from './read-cluster-secret.ts';
+import type { SigningConfig } from './schema.ts';
+import type { WebhookConfig } from './server-schema.ts';
 
-/** The user and the password behind a credentials setting, read anew each time so that a changed secret is used at once; throws `ConfigInvalid`. */
+/** One place of a password, and whose it is. */
+interface PasswordConfig {
+  readonly username?: string | undefined;
+  readonly passwordFile?: string | undefined;
+  readonly passwordEnv?: string | undefined;
+  readonly secret?: SecretRef | undefined;
+}
+
+const passwordKeys = ['password', 'token', 'bearerToken'];
+
+/** The user and the password behind a credentials setting, read anew each time so that a changed secret is used at once; throws `ConfigInvalid` or `SecretUnavailable`. */
 export function readSecret(
-  credentials: CredentialsConfig,
-  env: NodeJS.ProcessEnv,
+  { username, passwordFile, passwordEnv, secret }: PasswordConfig,
+  places: SecretPlaces,
 ): { username: string; password: string } {
-  const { username, passwordFile, passwordEnv } = credentials;
-  const password = passwordFile === undefined ? env[passwordEnv ?? ''] : readSecretFile(passwordFile);
+  if (secret !== undefined) {
+    const held = places.readClusterSecret(secret);
+    const name = findLine(held, ['username']) ?? username ?? pickLine(held, ['username']);
+    return { username: name, password: pickLine(held, passwordKeys) };
+  }
+  const password = passwordFile === undefined ? places.env[passwordEnv ?? ''] : readSecretFile(passwordFile);
   if (password === undefined || password === '') {
     const source = passwordFile === undefined ? `environment variable "${passwordEnv}"` : `file "${passwordFile}"`;
     throw new TallymanError(
@@ -17,24 +33,51 @@ export function readSecret(
       `Cannot read the password of "${username}": ${source} is empty or missing, a password was wanted`,
     );
   }
-  return { username, password };
+  return { username: username ?? '', password };
 }
 
-/** The signing key and its passphrase, if it has one, read anew each time; throws `ConfigInvalid`. */
-export function readSigningKey(settings: SigningConfig, env: NodeJS.ProcessEnv): ReturnType<typeof readKey> {
-  return readKey(settings, env, 'signing key');
+/** By which deliveries of a webhook are proved, read anew each time; throws `ConfigInvalid` or `SecretUnavailable`. */
+export function readWebhookSecret(
+  { name, secretFile, secretEnv, secret }: Pick<WebhookConfig, 'name' | 'secretFile' | 'secretEnv' | 'secret'>,
+  places: SecretPlaces,
+): string {
+  if (secret !== undefined) return pickLine(places.readClusterSecret(secret), [secret.key]);
+  const settings = { username: `webhook ${name}`, passwordFile: secretFile, passwordEnv: secretEnv };
+  return readSecret(settings, places).password;
 }
 
-/** A private key, called `what` in messages, and its passphrase, if it has one; throws `ConfigInvalid`. */
+const signingKeys: Readonly<Record<SigningConfig['format'], readonly string[]>> = {
+  ssh: ['ssh-privatekey', 'identity'],
+  openpgp: ['git.asc'],
+};
+
+/** The signing key and its passphrase, if it has one, read anew each time; throws `ConfigInvalid` or `SecretUnavailable`. */
+export function readSigningKey(settings: SigningConfig, places: SecretPlaces): ReturnType<typeof readKey> {
+  return readKey(settings, places, { what: 'signing key', keys: signingKeys[settings.format] });
+}
+
+interface KeyConfig {
+  readonly keyFile?: string | undefined;
+  readonly passphraseFile?: string | undefined;
+  readonly passphraseEnv?: string | undefined;
+  readonly secret?: SecretRef | undefined;
+}
+
+/** A private key, called `what` in messages and `keys` in Secrets, and its passphrase, if it has one; throws `ConfigInvalid` or `SecretUnavailable`. */
 export function readKey(
-  { keyFile, passphraseFile, passphraseEnv }: Omit<SigningConfig, 'format'>,
-  env: NodeJS.ProcessEnv,
-  what: string,
+  { keyFile = '', passphraseFile, passphraseEnv, secret }: KeyConfig,
+  places: SecretPlaces,
+  { what, keys }: { what: string; keys: readonly string[] },
 ): { file: string; text: string; passphrase: string | undefined } {
+  if (secret !== undefined) {
+    const held = places.readClusterSecret(secret);
+    const passphrase = findLine(held, ['passphrase', 'password']);
+    return { file: nameSecret(held), text: pickText(held, keys), passphrase };
+  }
   const text = readText(keyFile, what);
   if (passphraseFile === undefined && passphraseEnv === undefined)
     return { file: keyFile, text, passphrase: undefined };
-  const passphrase = passphraseFile === undefined ? env[passphraseEnv ?? ''] : readSecretFile(passphraseFile);
+  const passphrase = passphraseFile === undefined ? places.env[passphraseEnv ?? ''] : readSecretFile(passphraseFile);
   if (passphrase === undefined || passphrase === '') {
     const source =
       passphraseFile === undefined ? `environment variable "${passphraseEnv}"` : `file "${passphraseFile}"`;
@@ -44,32 +87,9 @@ export function readKey(
   return { file: keyFile, text, passphrase };
 }
 
-/** The PEM text of a file with such content; undefined where none is named; throws `ConfigInvalid`. */
-export type ReadPem = (file: string | undefined, content?: PemContent) => string | undefined;
-
-/** Reads PEM files, by default of certificates; again only when one has changed. Each file is kept once. */
-export function createCertificateReader(): ReadPem {
-  const kept = new Map<string, { stamp: string; text: string }>();
-  return (file, content = 'certificate') => {
-    if (file === undefined) return undefined;
-    const { mtimeMs, size, ino } = tell(file, content, () => statSync(file));
-    const stamp = [mtimeMs, size, ino, content].join(' ');
-    const known = kept.get(file);
-    if (known?.stamp === stamp) return known.text;
-    const text = readPem(file, content);
-    kept.set(file, { stamp, text });
-    return text;
-  };
-}
-
-function readPem(file: string, content: PemContent): string {
-  const text = readText(file, content);
-  const fault = describePemFault(text, content);
-  if (fault === undefined) return text;
-  throw new TallymanError('ConfigInvalid', `Cannot use ${content} file "${file}": ${fault}, one in PEM was wanted`, {
-    place: { file },
-    remedy: 'Correct the file, or the path to it in the configuration.',
-  });
+/** Where messages quote the name of a file: `Secret shop/git` */
+export function nameSecret({ title }: { readonly title: string }): string {
+  return title.replaceAll('"', '');
 }
 
 /** The file's text without the line break that editors leave at its end. */
@@ -79,11 +99,11 @@ function readSecretFile(file: string): string {
 
 /** The text of a file, called `what` in messages; throws `ConfigInvalid`. */
 export function readText(file: string, what: string): string {
-  return tell(file, what, () => readFileSync(file, 'utf8'));
+  return tellFileFault(file, what, () => readFileSync(file, 'utf8'));
 }
 
 /** What `look` finds in the file; its failure is the configuration's. */
-function tell<T>(file: string, what: string, look: () => T): T {
+export function tellFileFault<T>(file: string, what: string, look: () => T): T {
   try {
     return look();
   } catch (cause) {

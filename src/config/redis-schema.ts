@@ -1,5 +1,6 @@
 /** Settings of the Redis that several workers share. No address is ever repeated in a message: it may hold a secret. */
 import { z } from 'zod';
+import { caSecretSchema, hasOneCa, oneCaWanted, secretRefSchema } from './secret-ref-schema.ts';
 
 const fileSchema = z.string().min(1);
 
@@ -21,14 +22,28 @@ const nodesSchema = z
   .min(1)
   .max(50);
 
+const passwordPlaces = ['passwordFile', 'passwordEnv', 'secret'] as const;
+
 const credentialsSchema = z
   .strictObject({
-    username: z.string().min(1).max(256).default('default').describe('User of the access control list.'),
+    username: z
+      .string()
+      .min(1)
+      .max(256)
+      .optional()
+      .describe('User of the access control list; left out, the one called default.'),
     passwordFile: fileSchema.optional().describe('File that holds the password; read again for each connection.'),
     passwordEnv: z.string().min(1).optional().describe('Environment variable that holds it.'),
+    secret: secretRefSchema
+      .optional()
+      .describe('Secret of the cluster with the key password, and username if it is not default.'),
   })
-  .refine(({ passwordFile, passwordEnv }) => (passwordFile === undefined) !== (passwordEnv === undefined), {
-    message: 'exactly one of passwordFile and passwordEnv',
+  .refine((credentials) => passwordPlaces.filter((name) => credentials[name] !== undefined).length === 1, {
+    message: 'exactly one of passwordFile, passwordEnv and secret',
+  })
+  .refine(({ username, secret }) => username === undefined || secret === undefined, {
+    path: ['username'],
+    message: 'no username beside a secret',
   });
 
 const placeNames = ['url', 'sentinel', 'cluster'] as const;
@@ -52,6 +67,7 @@ export const redisSchema = z
       .describe('A Redis Cluster, instead of url.'),
     tls: z.boolean().default(false).describe('Speak TLS to sentinel or cluster; with url, rediss:// says so.'),
     caFile: fileSchema.optional().describe('PEM file of the authorities that are trusted besides the usual ones.'),
+    caSecret: caSecretSchema.optional(),
     credentials: credentialsSchema.optional(),
     keyPrefix: z
       .string()
@@ -62,6 +78,7 @@ export const redisSchema = z
   .refine((redis) => placeNames.filter((name) => redis[name] !== undefined).length === 1, {
     message: 'exactly one of url, sentinel and cluster',
   })
+  .refine(hasOneCa, oneCaWanted)
   .refine(({ url, tls }) => url === undefined || !tls, { path: ['tls'], message: 'left out beside a url' });
 
 export type RedisConfig = z.infer<typeof redisSchema>;

@@ -4,22 +4,48 @@ import { isSshAddress } from '../address/ssh-address.ts';
 import { resolveGlob } from '../policy/glob.ts';
 import { forgeSchema } from './forge-schema.ts';
 import { reconcilerSchema } from './kubernetes-schema.ts';
+import {
+  caSecretSchema,
+  clientCertificateSchema,
+  hasOneCa,
+  oneCaWanted,
+  secretRefSchema,
+} from './secret-ref-schema.ts';
 import { apiUrlSchema, repoUrlSchema } from './url-schema.ts';
 
 const fileSchema = z.string().min(1);
 
-const githubAppSchema = z.strictObject({
-  appId: z
-    .union([z.int().min(1), z.string().regex(/^[\w.-]{1,64}$/)])
-    .describe('App ID or client ID, as the settings of the App show it.'),
-  installationId: z
-    .union([z.int().min(1), z.string().regex(/^\d{1,20}$/)])
-    .describe('The number at the end of the address of the installation.'),
-  privateKeyFile: fileSchema.describe('PEM file that GitHub made for the App; read again for each token.'),
-  apiUrl: apiUrlSchema.default('https://api.github.com').describe('Of GitHub Enterprise Server: https://host/api/v3'),
-});
+export const appIdPattern = /^[\w.-]{1,64}$/;
+export const installationIdPattern = /^\d{1,20}$/;
 
-const secretNames = ['passwordFile', 'passwordEnv', 'tokenFile', 'tokenEnv', 'githubApp'] as const;
+const githubAppSchema = z
+  .strictObject({
+    appId: z
+      .union([z.int().min(1), z.string().regex(appIdPattern)])
+      .optional()
+      .describe('App ID or client ID, as the settings of the App show it.'),
+    installationId: z
+      .union([z.int().min(1), z.string().regex(installationIdPattern)])
+      .optional()
+      .describe('The number at the end of the address of the installation.'),
+    privateKeyFile: fileSchema.optional().describe('PEM file that GitHub made for the App; read again for each token.'),
+    secret: secretRefSchema
+      .optional()
+      .describe(
+        'Secret of the cluster with the keys githubAppPrivateKey or privateKey, and where they are not given here githubAppID or appId, githubAppInstallationID or installationId.',
+      ),
+    apiUrl: apiUrlSchema.default('https://api.github.com').describe('Of GitHub Enterprise Server: https://host/api/v3'),
+  })
+  .refine(({ privateKeyFile, secret }) => (privateKeyFile === undefined) !== (secret === undefined), {
+    message: 'exactly one of privateKeyFile and secret',
+  })
+  .refine(
+    ({ appId, installationId, secret }) =>
+      secret !== undefined || (appId !== undefined && installationId !== undefined),
+    { message: 'appId and installationId beside privateKeyFile' },
+  );
+
+const secretNames = ['passwordFile', 'passwordEnv', 'tokenFile', 'tokenEnv', 'secret', 'githubApp'] as const;
 
 const repoCredentialsSchema = z
   .strictObject({
@@ -33,26 +59,52 @@ const repoCredentialsSchema = z
     passwordEnv: z.string().min(1).optional().describe('Environment variable that holds it.'),
     tokenFile: fileSchema.optional().describe('File that holds an access token; read again at each use.'),
     tokenEnv: z.string().min(1).optional().describe('Environment variable that holds it.'),
+    secret: secretRefSchema
+      .optional()
+      .describe(
+        'Secret of the cluster with the keys password, token or bearerToken, and username if it is none of a token.',
+      ),
     githubApp: githubAppSchema.optional().describe('Signs in as an installation of a GitHub App.'),
   })
   .refine((credentials) => secretNames.filter((name) => credentials[name] !== undefined).length === 1, {
-    message: 'exactly one of passwordFile, passwordEnv, tokenFile, tokenEnv and githubApp',
+    message: 'exactly one of passwordFile, passwordEnv, tokenFile, tokenEnv, secret and githubApp',
   })
   .refine(
     ({ username, passwordFile, passwordEnv }) =>
       username !== undefined || (passwordFile === undefined && passwordEnv === undefined),
     { message: 'a username beside the password' },
   )
-  .refine(({ username, githubApp }) => username === undefined || githubApp === undefined, {
-    message: 'no username beside githubApp',
+  .refine(({ username, githubApp, secret }) => username === undefined || (githubApp ?? secret) === undefined, {
+    message: 'no username beside githubApp or secret',
   });
 
 const sshSchema = z
   .strictObject({
-    keyFile: fileSchema.describe('File with the private key (OpenSSH or PEM); read again for each connection.'),
+    keyFile: fileSchema
+      .optional()
+      .describe('File with the private key (OpenSSH or PEM); read again for each connection.'),
     passphraseFile: fileSchema.optional().describe('File that holds the passphrase, if the key has one.'),
     passphraseEnv: z.string().min(1).optional().describe('Environment variable that holds it.'),
-    knownHostsFile: fileSchema.describe('File in the format of known_hosts; no other server is trusted.'),
+    secret: secretRefSchema
+      .optional()
+      .describe(
+        'Secret of the cluster with the key ssh-privatekey or identity, with known_hosts, and with passphrase or password if the key has one.',
+      ),
+    knownHostsFile: fileSchema
+      .optional()
+      .describe(
+        'File in the format of known_hosts; no other server is trusted. Beside a secret, instead of its known_hosts.',
+      ),
+  })
+  .refine(({ keyFile, secret }) => (keyFile === undefined) !== (secret === undefined), {
+    message: 'exactly one of keyFile and secret',
+  })
+  .refine(({ knownHostsFile, secret }) => knownHostsFile !== undefined || secret !== undefined, {
+    path: ['knownHostsFile'],
+    message: 'a file beside keyFile',
+  })
+  .refine(({ keyFile, passphraseFile, passphraseEnv }) => keyFile !== undefined || !(passphraseFile ?? passphraseEnv), {
+    message: 'no passphraseFile or passphraseEnv beside a secret, which holds the passphrase itself',
   })
   .refine(({ passphraseFile, passphraseEnv }) => passphraseFile === undefined || passphraseEnv === undefined, {
     message: 'at most one of passphraseFile and passphraseEnv',
@@ -100,20 +152,22 @@ export const repoSchema = z
     caFile: fileSchema
       .optional()
       .describe('PEM file with a certificate authority that is trusted besides the well-known ones.'),
-    clientCertificate: z
-      .strictObject({ certFile: fileSchema, keyFile: fileSchema })
+    caSecret: caSecretSchema.optional(),
+    clientCertificate: clientCertificateSchema
       .optional()
-      .describe('PEM files by which Tallyman shows who it is; read again when they change.'),
+      .describe('PEM by which Tallyman shows who it is; read again when it changes.'),
   })
+  .refine(hasOneCa, oneCaWanted)
   .refine(({ url, path }) => (url === undefined) !== (path === undefined), { message: 'exactly one of url and path' })
   .superRefine((repo, context) => {
     const isSsh = repo.url !== undefined && isSshAddress(repo.url);
     const reject = (name: string, message: string): void => context.addIssue({ code: 'custom', path: [name], message });
-    if (isSsh && repo.ssh === undefined) reject('ssh', '`ssh` with keyFile and knownHostsFile for an SSH address');
+    if (isSsh && repo.ssh === undefined)
+      reject('ssh', '`ssh` with keyFile and knownHostsFile, or secret, for an SSH address');
     if (repo.url === undefined && repo.pushOptions !== undefined)
       reject('pushOptions', 'a repository on a server (`url`) beside `pushOptions`');
     if (!isSsh && repo.ssh !== undefined) reject('ssh', 'an SSH address (ssh://user@host/path) beside `ssh`');
-    for (const name of ['credentials', 'caFile', 'clientCertificate'] as const)
+    for (const name of ['credentials', 'caFile', 'caSecret', 'clientCertificate'] as const)
       if (isSsh && repo[name] !== undefined) reject(name, `an address https://host/path beside \`${name}\``);
   });
 

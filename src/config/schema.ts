@@ -1,24 +1,40 @@
 /** The operator's configuration: what is validated, and what config/config.schema.json is made of. */
 import { z } from 'zod';
 import { hostSchema } from './host-schema.ts';
-import { kubernetesSchema } from './kubernetes-schema.ts';
+import { findSecretFaults, kubernetesSchema } from './kubernetes-schema.ts';
 import { redisSchema } from './redis-schema.ts';
 import { repoSchema } from './repo-schema.ts';
+import {
+  caSecretSchema,
+  clientCertificateSchema,
+  hasOneCa,
+  oneCaWanted,
+  secretRefSchema,
+} from './secret-ref-schema.ts';
 import { serverSchema } from './server-schema.ts';
 import { originSchema } from './url-schema.ts';
 
+const passwordPlaces = ['passwordFile', 'passwordEnv', 'secret'] as const;
+
 const credentialsSchema = z
   .strictObject({
-    username: z.string().min(1).max(256),
+    username: z.string().min(1).max(256).optional().describe('Beside passwordFile or passwordEnv.'),
     passwordFile: z
       .string()
       .min(1)
       .optional()
       .describe('File that holds the password or token; read again at each use.'),
     passwordEnv: z.string().min(1).optional().describe('Environment variable that holds it.'),
+    secret: secretRefSchema
+      .optional()
+      .describe('Secret of the cluster with the keys username, and password or token; used as it is now.'),
   })
-  .refine(({ passwordFile, passwordEnv }) => (passwordFile === undefined) !== (passwordEnv === undefined), {
-    message: 'exactly one of passwordFile and passwordEnv',
+  .refine((credentials) => passwordPlaces.filter((name) => credentials[name] !== undefined).length === 1, {
+    message: 'exactly one of passwordFile, passwordEnv and secret',
+  })
+  .refine(({ username, secret }) => (username === undefined) !== (secret === undefined), {
+    path: ['username'],
+    message: 'a username beside a password, none beside a secret',
   });
 
 const signingSchema = z
@@ -26,9 +42,20 @@ const signingSchema = z
     format: z
       .enum(['ssh', 'openpgp'])
       .describe('ssh: a key as ssh-keygen makes it. openpgp: as gpg exports it, armored.'),
-    keyFile: z.string().min(1).describe('File with the private key; read again for each commit.'),
+    keyFile: z.string().min(1).optional().describe('File with the private key; read again for each commit.'),
     passphraseFile: z.string().min(1).optional().describe('File that holds the passphrase, if the key has one.'),
     passphraseEnv: z.string().min(1).optional().describe('Environment variable that holds it.'),
+    secret: secretRefSchema
+      .optional()
+      .describe(
+        'Secret of the cluster with the key ssh-privatekey or identity, for openpgp git.asc, and passphrase if it has one.',
+      ),
+  })
+  .refine(({ keyFile, secret }) => (keyFile === undefined) !== (secret === undefined), {
+    message: 'exactly one of keyFile and secret',
+  })
+  .refine(({ keyFile, passphraseFile, passphraseEnv }) => keyFile !== undefined || !(passphraseFile ?? passphraseEnv), {
+    message: 'no passphraseFile or passphraseEnv beside a secret, which holds the passphrase itself',
   })
   .refine(({ passphraseFile, passphraseEnv }) => passphraseFile === undefined || passphraseEnv === undefined, {
     message: 'at most one of passphraseFile and passphraseEnv',
@@ -39,12 +66,12 @@ const registryFields = z.strictObject({
   plainHttp: z.boolean().default(false).describe('Speak http instead of https; loopback addresses always do.'),
   credentials: credentialsSchema.optional(),
   caFile: z.string().min(1).optional(),
+  caSecret: caSecretSchema.optional(),
   maxPages: z.int().min(1).max(500).default(500).describe('Pages of 1,000 tags that are read of one repository.'),
   endpoint: originSchema.optional().describe('Mirror that is asked instead: https://host, with a port if need be.'),
-  clientCertificate: z
-    .strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) })
+  clientCertificate: clientCertificateSchema
     .optional()
-    .describe('PEM files by which Tallyman shows who it is; read again when they change.'),
+    .describe('PEM by which Tallyman shows who it is; read again when it changes.'),
   trustedOrigins: z
     .array(originSchema)
     .max(20)
@@ -64,10 +91,12 @@ const registryFields = z.strictObject({
     .describe('No manifest is fetched while the registry leaves no more pulls than this.'),
 });
 
-const registrySchema = registryFields.refine(
-  ({ plainHttp, endpoint }) => !plainHttp || endpoint?.startsWith('https:') !== true,
-  { path: ['plainHttp'], message: 'false beside an endpoint with https://' },
-);
+const registrySchema = registryFields
+  .refine(hasOneCa, oneCaWanted)
+  .refine(({ plainHttp, endpoint }) => !plainHttp || endpoint?.startsWith('https:') !== true, {
+    path: ['plainHttp'],
+    message: 'false beside an endpoint with https://',
+  });
 
 export const configSchema = z
   .strictObject({
@@ -85,12 +114,12 @@ export const configSchema = z
       })
       .describe('Settings for registry hosts that need any.'),
     credentialSources: z
-      .array(z.enum(['docker-config', 'cloud']))
+      .array(z.enum(['pull-secrets', 'docker-config', 'cloud']))
       .max(10)
       .refine((names) => new Set(names).size === names.length, { message: 'each source once' })
-      .default(['docker-config', 'cloud'])
+      .default(['pull-secrets', 'docker-config', 'cloud'])
       .describe(
-        'Where credentials are looked for, in this order, when `registries` has none for a host; [] for nowhere. docker-config: what `docker login`, `podman login` and credential helpers keep. cloud: the identity that AWS, Google Cloud or Azure gives to this process.',
+        'Where credentials are looked for, in this order, when `registries` has none for a host; [] for nowhere. pull-secrets: those that `kubernetes` names, none by default. docker-config: what `docker login`, `podman login` and credential helpers keep. cloud: the identity that AWS, Google Cloud or Azure gives to this process.',
       ),
     allowedRegistries: z.array(hostSchema).optional().describe('If given, policies may name these hosts only.'),
     commit: z
@@ -161,11 +190,13 @@ export const configSchema = z
       })
       .prefault({}),
   })
+  .superRefine((config, context) => {
+    for (const fault of findSecretFaults(config)) context.addIssue({ code: 'custom', ...fault });
+  })
   .describe('Configuration of Tallyman.');
 
 export type Config = z.infer<typeof configSchema>;
 /** A place where credentials are looked for. */
 export type CredentialSourceName = Config['credentialSources'][number];
 export type RegistryConfig = Config['registries'][number];
-export type CredentialsConfig = z.infer<typeof credentialsSchema>;
 export type SigningConfig = z.infer<typeof signingSchema>;

@@ -2,6 +2,9 @@
 import { z } from 'zod';
 import { webhookFormats } from '../webhook/read-delivery.ts';
 import { hostSchema } from './host-schema.ts';
+import { secretKeySchema } from './secret-ref-schema.ts';
+
+const secretPlaces = ['secretFile', 'secretEnv', 'secret'] as const;
 
 const webhookSchema = z
   .strictObject({
@@ -12,11 +15,14 @@ const webhookSchema = z
     format: z.enum(webhookFormats).describe('Who sends it.'),
     secretFile: z.string().min(1).optional().describe('File that holds the secret; read again at each delivery.'),
     secretEnv: z.string().min(1).optional().describe('Environment variable that holds it.'),
+    secret: secretKeySchema('token').optional().describe('Secret of the cluster that holds it under this key.'),
     host: hostSchema.optional().describe('Registry host as images name it, where it is another than the sender tells.'),
   })
-  .refine(({ secretFile, secretEnv }) => (secretFile === undefined) !== (secretEnv === undefined), {
-    message: 'exactly one of secretFile and secretEnv',
+  .refine((webhook) => secretPlaces.filter((name) => webhook[name] !== undefined).length === 1, {
+    message: 'exactly one of secretFile, secretEnv and secret',
   });
+
+export type WebhookConfig = z.infer<typeof webhookSchema>;
 
 export const serverSchema = z.strictObject({
   listen: z

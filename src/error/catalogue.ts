@@ -139,6 +139,11 @@ export const catalogue = {
     remedy:
       'Give the service account the role in deploy/ that names this resource, or turn the feature off under `kubernetes`.',
   },
+  SecretUnavailable: {
+    disposition: 'retry',
+    remedy:
+      'Create the Secret with the keys named, and let the service account read it (deploy/); it is used as soon as it is there.',
+  },
   TagMutated: {
     disposition: 'stalled',
     severity: 'warning',

@@ -27,7 +27,8 @@ export function createTransport(url: string, settings: TransportSettings, limits
     'ConfigInvalid',
     'Cannot use an SSH address of a Yaml repo: no `ssh` is set for it, one was wanted',
     {
-      remedy: 'Give the repository `ssh: { keyFile, knownHostsFile }` under `repos` in the configuration.',
+      remedy:
+        'Give the repository `ssh: { keyFile, knownHostsFile }`, or `ssh: { secret }`, under `repos` in the configuration.',
     },
   );
 }

@@ -8,23 +8,29 @@ import type { Credential } from './http-transport.ts';
 import { agent } from './transport.ts';
 import { untilAborted } from './until-aborted.ts';
 
-export interface GithubAppOptions extends Pick<HttpRouteOptions, 'proxy' | 'tls'> {
+/** An App at one of its installations. */
+export interface GithubAppIdentity {
   /** App ID or client ID. */
   readonly appId: string;
   readonly installationId: string;
+  /** The App's key in PEM. */
+  readonly privateKey: string;
+  /** Name of the key's file or Secret, for messages. */
+  readonly keyName: string;
+}
+
+export interface GithubAppOptions extends Pick<HttpRouteOptions, 'proxy' | 'tls'> {
+  /** Asked for each token. */
+  readonly readApp: () => GithubAppIdentity;
   /** `https://api.github.com`, or `https://host/api/v3` of GitHub Enterprise Server. */
   readonly apiUrl: string;
-  /** The App's key in PEM; asked for each token. */
-  readonly readPrivateKey: () => string;
-  /** Name of the key's file, for messages. */
-  readonly privateKeyFile: string;
   /** Longest time for one token, in milliseconds. */
   readonly timeoutMs: number;
   readonly nowMs: () => number;
 }
 
 export interface GithubApp {
-  /** A token that holds for some minutes more; throws RepoUnavailable, RepoDenied, RepoInvalid or ConfigInvalid. */
+  /** A token that holds for some minutes more; throws RepoUnavailable, RepoDenied, RepoInvalid, ConfigInvalid or SecretUnavailable. */
   read(options: { signal: AbortSignal }): Promise<Credential>;
   /** Forgets a token that was refused; false where it was too young for another to be better. */
   refuse(credential: Credential): boolean;
@@ -75,10 +81,12 @@ export function createGithubApp(options: GithubAppOptions): GithubApp {
 }
 
 async function fetchToken(options: GithubAppOptions): Promise<Token> {
-  const { appId, installationId, apiUrl, timeoutMs, nowMs } = options;
+  const { apiUrl, timeoutMs, nowMs } = options;
+  const identity = options.readApp();
+  const { appId, installationId } = identity;
   const task = `get a token of GitHub App "${appId}" for installation "${installationId}"`;
   const startMs = nowMs();
-  const jwt = formatJwt(parseKey(options), { iss: appId, nowSeconds: Math.floor(startMs / 1000) });
+  const jwt = formatJwt(parseKey(identity), { iss: appId, nowSeconds: Math.floor(startMs / 1000) });
   const routes = createHttpRoutes({ ...options, task });
   try {
     const answer = await routes.send({
@@ -109,11 +117,10 @@ async function fetchToken(options: GithubAppOptions): Promise<Token> {
   }
 }
 
-function parseKey({ readPrivateKey, privateKeyFile }: GithubAppOptions): KeyObject {
+function parseKey({ privateKey, keyName }: GithubAppIdentity): KeyObject {
   let key: KeyObject | undefined;
-  const text = readPrivateKey();
   try {
-    key = createPrivateKey(text);
+    key = createPrivateKey(privateKey);
   } catch {
     // No cause: it may repeat parts of the key.
   }
@@ -121,7 +128,7 @@ function parseKey({ readPrivateKey, privateKeyFile }: GithubAppOptions): KeyObje
   const found = 'it holds no RSA key';
   throw new TallymanError(
     'ConfigInvalid',
-    `Cannot use GitHub App key "${privateKeyFile}": ${found}, the App's own was wanted`,
+    `Cannot use GitHub App key "${keyName}": ${found}, the App's own was wanted`,
     {
       remedy: 'Put the .pem file that GitHub made ("Generate a private key") there.',
     },
@@ -166,7 +173,7 @@ function fromStatus(status: number, text: string, task: string): TallymanError {
     return repoUnavailable(`Cannot ${task}: ${found}, a token was wanted`);
   const remedy =
     status === 401
-      ? 'Check appId and privateKeyFile of githubApp under `repos`, and that the clock of this machine is right.'
+      ? 'Check appId and the private key of githubApp under `repos`, and that the clock of this machine is right.'
       : 'Check installationId and apiUrl of githubApp under `repos`, and that the App is installed and not suspended.';
   return new TallymanError('RepoDenied', `Cannot ${task}: ${found}, a token was wanted`, { remedy });
 }

@@ -116,7 +116,7 @@ function createContext({ ca, clientCertificate }: TlsSettings, task: string): Se
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown fault';
     const found = `its certificates or key cannot be read (${code})`;
     throw new TallymanError('ConfigInvalid', `Cannot ${task}: ${found}, PEM that fits was wanted`, {
-      remedy: 'Correct the files of caFile and clientCertificate under `repos` in the configuration.',
+      remedy: 'Correct what caFile or caSecret and clientCertificate name under `repos` in the configuration.',
     });
   }
 }

@@ -29,13 +29,15 @@ export function parseLoginKey(access: SshAccess, parseKey: ParseKey): ParsedKey 
     access,
     'it is locked',
     'a passphrase',
-    'Give passphraseFile or passphraseEnv beside keyFile in the configuration.',
+    'Give passphraseFile or passphraseEnv beside keyFile in the configuration, or the key `passphrase` in its Secret.',
   );
 }
 
 function keyFault({ keyFile }: SshAccess, found: string, wanted: string, remedy?: string): TallymanError {
   return new TallymanError('ConfigInvalid', `Cannot use SSH key "${keyFile}": ${found}, ${wanted} was wanted`, {
-    remedy: remedy ?? 'Correct `ssh` of the repository under `repos` in the configuration, or the files that it names.',
+    remedy:
+      remedy ??
+      'Correct `ssh` of the repository under `repos` in the configuration, or the files or the Secret that it names.',
   });
 }
 

@@ -64,3 +64,46 @@ export interface StatusBoard {
   /** Shown for each policy until it is told anew. */
   show(standings: readonly PolicyStanding[]): void;
 }
+
+/** A Secret, or another object, by its name; in Tallyman's own namespace where none is named. */
+export interface SecretRef {
+  readonly name: string;
+  readonly namespace?: string | undefined;
+}
+
+/** A Secret as it is now. */
+export interface ClusterSecret {
+  /** For messages: `Secret "shop/git"` */
+  readonly title: string;
+  /** `kubernetes.io/basic-auth` */
+  readonly type: string;
+  /** The names alone may be shown. */
+  readonly keys: readonly string[];
+  /** The value of a key, as text; undefined where the Secret has no such key. */
+  find(key: string): string | undefined;
+}
+
+/** The Secret as it was last told; throws SecretUnavailable where it is not there, not allowed or not told yet. */
+export type ReadClusterSecret = (ref: SecretRef) => ClusterSecret;
+
+/** A Secret by which pods pull images. */
+export interface PullSecret {
+  /** For messages: `Secret "shop/registry"` */
+  readonly title: string;
+  /** Of its `.dockerconfigjson`, else of its `.dockercfg`. */
+  readonly text: string;
+}
+
+/** What may pull images, of what the operator named. */
+export interface PullSecretList {
+  /** In the operator's order; those of service accounts come last. */
+  readonly secrets: readonly PullSecret[];
+  /** Why others cannot be used now: each a SecretUnavailable. */
+  readonly faults: readonly Error[];
+}
+
+/** What Kubernetes keeps for those who sign in elsewhere. It is known beforehand, so nothing is asked for here. */
+export interface ClusterSecrets {
+  readonly readSecret: ReadClusterSecret;
+  listPullSecrets(): PullSecretList;
+}

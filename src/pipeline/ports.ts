@@ -37,12 +37,6 @@ export interface Registry {
   ): Promise<ManifestInfo>;
 }
 
-/** Where Kubernetes keeps what pulls images. */
-export interface PullSecrets {
-  /** The texts of `.dockerconfigjson` and `.dockercfg` values that may be used, most specific first. */
-  listPullSecrets(options: CallOptions): Promise<readonly string[]>;
-}
-
 /** One file of a snapshot. `{ path: 'apps/web.yaml', oid: '3b18…', mode: '100644' }` */
 export interface RepoFile {
   /** Path from the repository's root, `/` between folders. */

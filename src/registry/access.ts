@@ -59,10 +59,9 @@ export function createCaller({ send, hosts, credentials, limits, onAnswer }: Cal
       const found = `it is not done after ${limits.operationMs / 1000} s`;
       return new TallymanError('RegistryUnavailable', `Cannot ${task}: ${found}, an end was wanted`);
     });
-    try {
-      const credential = await credentials.find(repository, { signal: deadline.signal });
+    const readAs = (credential: Credential | undefined): Promise<T> => {
       const host = resolveRegistryHost(repository.host, settings, credential);
-      return await read({
+      return read({
         repository,
         origin: host.origin,
         task,
@@ -77,11 +76,43 @@ export function createCaller({ send, hosts, credentials, limits, onAnswer }: Cal
         },
         fail: (answer) => toAnswerError(answer, { task, credential }),
       });
-    } catch (error) {
-      if (error instanceof TallymanError && error.code === 'RegistryDenied') credentials.forget(repository);
-      throw error;
+    };
+    try {
+      return await tryCredentials(credentials, { repository, signal: deadline.signal }, readAs);
     } finally {
       deadline.stop();
     }
   };
+}
+
+/** More for one repository are a mistake, and each is a request to its registry. */
+const maxCredentials = 10;
+
+/** With the credential that the sources have, and where it is refused with the others that they have for the repository. */
+async function tryCredentials<T>(
+  credentials: CredentialSource,
+  { repository, signal }: Pick<About, 'repository' | 'signal'>,
+  readAs: (credential: Credential | undefined) => Promise<T>,
+): Promise<T> {
+  let failure: TallymanError | undefined;
+  for (let tries = 1; ; tries++) {
+    let credential: Credential | undefined;
+    try {
+      credential = await credentials.find(repository, { signal });
+      return await readAs(credential);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      if (error.code === 'RegistryDenied') credentials.forget(repository);
+      // Who is told that nothing is there was let in, most likely.
+      failure = failure?.code === 'ImageNotFound' ? failure : error;
+      const isLast = tries >= maxCredentials || credential === undefined;
+      if (isLast || !credentials.another?.(repository, credential as Credential))
+        throw (credential === undefined && error.code === 'RegistryDenied' && credentials.doubt?.()) || failure;
+    }
+  }
+}
+
+/** Some registries say of what one may not see that it is not there. */
+function isRefusal(error: unknown): error is TallymanError {
+  return error instanceof TallymanError && (error.code === 'RegistryDenied' || error.code === 'ImageNotFound');
 }

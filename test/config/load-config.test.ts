@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { loadConfig, parseConfig } from '../../src/config/load-config.ts';
-import { createCertificateReader, readSecret } from '../../src/config/read-secret.ts';
+import { createCertificateReader } from '../../src/config/read-certificate.ts';
+import { noClusterSecrets } from '../../src/config/read-cluster-secret.ts';
+import { readSecret } from '../../src/config/read-secret.ts';
+import { placesOf } from './secret-places.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tallyman-config-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -187,7 +190,8 @@ describe('the settings of the server', () => {
 
 describe('createCertificateReader', () => {
   it('reads a file again when it has changed, and says which one it cannot read', () => {
-    const read = createCertificateReader();
+    const readPlace = createCertificateReader(noClusterSecrets);
+    const read = (file: string | undefined) => readPlace(file === undefined ? undefined : { file });
     const file = join(folder, 'ca.pem');
     const [one, two] = [`${cert}# 1`, `${cert}# 2`];
     writeFileSync(file, one);
@@ -221,7 +225,7 @@ describe('createCertificateReader', () => {
     it(`${found ? 'refuses' : 'takes'} ${name}`, () => {
       const file = join(folder, 'some.pem');
       writeFileSync(file, text);
-      const read = () => createCertificateReader()(file, content);
+      const read = () => createCertificateReader(noClusterSecrets)({ file }, content);
       if (found === undefined) assert.equal(read(), text);
       else assert.throws(read, { code: 'ConfigInvalid', message: found, place: { file } });
       if (found !== undefined) assert.throws(read, ({ message }) => !/hunter2|[A-Za-z0-9+/]{30}/.test(message));
@@ -241,17 +245,19 @@ describe('readSecret', () => {
   it('reads a file anew each time, without its last line break', () => {
     const passwordFile = join(folder, 'password');
     writeFileSync(passwordFile, 'one\n');
-    assert.deepEqual(readSecret({ username: 'u', passwordFile }, {}), { username: 'u', password: 'one' });
+    assert.deepEqual(readSecret({ username: 'u', passwordFile }, placesOf()), { username: 'u', password: 'one' });
     writeFileSync(passwordFile, 'two\r\n');
-    assert.equal(readSecret({ username: 'u', passwordFile }, {}).password, 'two');
+    assert.equal(readSecret({ username: 'u', passwordFile }, placesOf()).password, 'two');
   });
 
   it('reads the environment, and says what is missing', () => {
-    assert.equal(readSecret({ username: 'u', passwordEnv: 'P' }, { P: 'x' }).password, 'x');
-    assert.throws(() => readSecret({ username: 'u', passwordEnv: 'P' }, {}), {
+    assert.equal(readSecret({ username: 'u', passwordEnv: 'P' }, placesOf({ P: 'x' })).password, 'x');
+    assert.throws(() => readSecret({ username: 'u', passwordEnv: 'P' }, placesOf()), {
       code: 'ConfigInvalid',
       message: /"P" is empty or missing/,
     });
-    assert.throws(() => readSecret({ username: 'u', passwordFile: join(folder, 'no') }, {}), { code: 'ConfigInvalid' });
+    assert.throws(() => readSecret({ username: 'u', passwordFile: join(folder, 'no') }, placesOf()), {
+      code: 'ConfigInvalid',
+    });
   });
 });

@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseConfig } from '../../src/config/load-config.ts';
+import { createCertificateReader } from '../../src/config/read-certificate.ts';
+import { noClusterSecrets } from '../../src/config/read-cluster-secret.ts';
 import { type RedisAccess, readRedisAccess } from '../../src/config/read-redis.ts';
-import { createCertificateReader } from '../../src/config/read-secret.ts';
 import { openRedis } from '../../src/redis/open-redis.ts';
 import { redisCaFile, startRedis } from '../services/redis.ts';
+import { placesOf } from './secret-places.ts';
 
 function access(redis: string, env: NodeJS.ProcessEnv = {}): RedisAccess {
   const result = parseConfig(`redis: ${redis}`, 'c.yaml');
   assert.ok('config' in result && result.config.redis !== undefined, JSON.stringify(result));
-  return readRedisAccess(result.config.redis, { env, readPem: createCertificateReader() });
+  return readRedisAccess(result.config.redis, {
+    places: placesOf(env),
+    readPem: createCertificateReader(noClusterSecrets),
+  });
 }
 
 describe('readRedisAccess', () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { parseConfig } from '../../src/config/load-config.ts';
 import { readRepoCredential, readSshAccess } from '../../src/config/read-repo-access.ts';
+import { placesOf } from './secret-places.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tallyman-repo-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -89,24 +90,27 @@ describe('the secrets of a repository', () => {
 
   it('are a token under the name that GitHub documents, or a password', () => {
     const tokenFile = write('token', 'one\n');
-    assert.deepEqual(readRepoCredential({ tokenFile }, {}), { username: 'x-access-token', password: 'one' });
+    assert.deepEqual(readRepoCredential({ tokenFile }, placesOf()), { username: 'x-access-token', password: 'one' });
     write('token', 'two');
-    assert.equal(readRepoCredential({ username: 'u', tokenFile }, {}).password, 'two');
-    assert.equal(readRepoCredential({ username: 'u', passwordEnv: 'P' }, { P: 'x' }).password, 'x');
-    assert.throws(() => readRepoCredential({ tokenEnv: 'T' }, {}), { code: 'ConfigInvalid', message: /"T" is empty/ });
+    assert.equal(readRepoCredential({ username: 'u', tokenFile }, placesOf()).password, 'two');
+    assert.equal(readRepoCredential({ username: 'u', passwordEnv: 'P' }, placesOf({ P: 'x' })).password, 'x');
+    assert.throws(() => readRepoCredential({ tokenEnv: 'T' }, placesOf()), {
+      code: 'ConfigInvalid',
+      message: /"T" is empty/,
+    });
   });
 
   it('are an SSH key, its passphrase and the known servers', () => {
     const settings = { keyFile: write('key', 'k\n'), knownHostsFile: write('hosts', 'h\n'), passphraseEnv: 'P' };
-    assert.deepEqual(readSshAccess(settings, { P: 'x' }), {
+    assert.deepEqual(readSshAccess(settings, placesOf({ P: 'x' })), {
       keyFile: settings.keyFile,
       privateKey: 'k\n',
       passphrase: 'x',
       knownHostsFile: settings.knownHostsFile,
       knownHosts: 'h\n',
     });
-    assert.throws(() => readSshAccess(settings, {}), { code: 'ConfigInvalid', message: /the passphrase of/ });
+    assert.throws(() => readSshAccess(settings, placesOf()), { code: 'ConfigInvalid', message: /the passphrase of/ });
     const missing = { ...settings, knownHostsFile: join(folder, 'none') };
-    assert.throws(() => readSshAccess(missing, { P: 'x' }), { code: 'ConfigInvalid', remedy: /ssh-keyscan/ });
+    assert.throws(() => readSshAccess(missing, placesOf({ P: 'x' })), { code: 'ConfigInvalid', remedy: /ssh-keyscan/ });
   });
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { parseConfig } from '../../src/config/load-config.ts';
 import { readSigningKey } from '../../src/config/read-secret.ts';
+import { placesOf } from './secret-places.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tallyman-signing-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -27,7 +28,7 @@ describe('commit.signing', () => {
       /at most one of passphraseFile and passphraseEnv/,
     );
     assert.match(problemsOf('{ format: x509, keyFile: k }'), /commit\.signing\.format/);
-    assert.match(problemsOf('{ format: ssh }'), /commit\.signing\.keyFile/);
+    assert.match(problemsOf('{ format: ssh }'), /commit\.signing": .*exactly one of keyFile and secret/);
   });
 });
 
@@ -39,18 +40,18 @@ describe('readSigningKey', () => {
     writeFileSync(keyFile, 'KEY 1\n');
     writeFileSync(passphraseFile, ' größe \n');
     const signing = { format: 'ssh', keyFile, passphraseFile } as const;
-    assert.deepEqual(readSigningKey(signing, {}), { file: keyFile, text: 'KEY 1\n', passphrase: ' größe ' });
+    assert.deepEqual(readSigningKey(signing, placesOf()), { file: keyFile, text: 'KEY 1\n', passphrase: ' größe ' });
     writeFileSync(keyFile, 'KEY 2\n');
-    assert.equal(readSigningKey(signing, {}).text, 'KEY 2\n');
-    assert.equal(readSigningKey({ format: 'ssh', keyFile }, {}).passphrase, undefined);
-    assert.equal(readSigningKey({ format: 'ssh', keyFile, passphraseEnv: 'P' }, { P: 'a' }).passphrase, 'a');
+    assert.equal(readSigningKey(signing, placesOf()).text, 'KEY 2\n');
+    assert.equal(readSigningKey({ format: 'ssh', keyFile }, placesOf()).passphrase, undefined);
+    assert.equal(readSigningKey({ format: 'ssh', keyFile, passphraseEnv: 'P' }, placesOf({ P: 'a' })).passphrase, 'a');
   });
 
   it('names what is missing, and shows nothing of the rest', () => {
     writeFileSync(keyFile, 'SECRET');
     writeFileSync(passphraseFile, '\n');
     const refused = (signing: object, wanted: RegExp) =>
-      assert.throws(() => readSigningKey({ format: 'ssh', keyFile, ...signing }, {}), {
+      assert.throws(() => readSigningKey({ format: 'ssh', keyFile, ...signing }, placesOf()), {
         code: 'ConfigInvalid',
         message: wanted,
       });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { inspect } from 'node:util';
-import { createGithubApp, type GithubAppOptions } from '../../src/git/github-app.ts';
+import { createGithubApp, type GithubAppIdentity, type GithubAppOptions } from '../../src/git/github-app.ts';
 import { startForwardProxy } from '../services/forward-proxy.ts';
 import { type GithubAppServer, startGithubAppServer } from '../services/github-app-server.ts';
 import { withScene } from './remote-scene.ts';
@@ -9,15 +9,15 @@ import { signal } from './workshop.ts';
 
 const ids = { appId: '12345', installationId: '678' };
 
-async function open(t: TestContext, change: Partial<GithubAppOptions> = {}) {
+type Change = Partial<GithubAppOptions> & Partial<GithubAppIdentity>;
+
+async function open(t: TestContext, change: Change = {}) {
   const clock = { nowMs: 1_800_000_000_000 };
   const server = await startGithubAppServer({ ...ids, nowMs: () => clock.nowMs });
   t.after(() => server.close());
   const app = createGithubApp({
-    ...ids,
     apiUrl: server.apiUrl,
-    privateKeyFile: 'app.pem',
-    readPrivateKey: () => server.privateKey,
+    readApp: () => ({ ...ids, keyName: 'app.pem', privateKey: server.privateKey, ...change }),
     timeoutMs: 5000,
     nowMs: () => clock.nowMs,
     ...change,
@@ -59,10 +59,10 @@ describe('a GitHub App', () => {
     assert.equal((await other).password, 'ghs_0');
   });
 
-  const refusals: [name: string, change: Partial<GithubAppOptions>, code: string, words: RegExp][] = [
+  const refusals: [name: string, change: Change, code: string, words: RegExp][] = [
     ['another App', { appId: '1' }, 'RepoDenied', /HTTP 401, GitHub said "'Issuer'/],
     ['another installation', { installationId: '9' }, 'RepoDenied', /HTTP 404/],
-    ['a key that is none', { readPrivateKey: () => 's3cret' }, 'ConfigInvalid', /"app\.pem": it holds no RSA key/],
+    ['a key that is none', { privateKey: 's3cret' }, 'ConfigInvalid', /"app\.pem": it holds no RSA key/],
     ['a clock that is wrong', { nowMs: () => 1_800_003_600_000 }, 'RepoDenied', /Issued at/],
     ['no server', { apiUrl: 'http://127.0.0.1:1/' }, 'RepoUnavailable', /ECONNREFUSED/],
   ];

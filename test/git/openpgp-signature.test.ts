@@ -154,7 +154,7 @@ describe('OpenPGP key', { concurrency: 2 }, () => {
       const text = exportKey(gpg, 'correct horse');
       assert.equal(
         await refused(text),
-        'the key is locked and no passphrase is given, `passphraseFile` or `passphraseEnv` was wanted',
+        'the key is locked and no passphrase is given, `passphraseFile`, `passphraseEnv` or the key `passphrase` of a Secret was wanted',
       );
       assert.equal(
         await refused(text, 'wrong battery'),

@@ -27,7 +27,7 @@ describe('SSH private key', () => {
         const text = makeText(folder, options);
         assert.equal(
           await refused(text),
-          'the key is locked and no passphrase is given, `passphraseFile` or `passphraseEnv` was wanted',
+          'the key is locked and no passphrase is given, `passphraseFile`, `passphraseEnv` or the key `passphrase` of a Secret was wanted',
         );
         assert.equal(
           await refused(text, 'wrong battery'),

@@ -13,5 +13,13 @@ export function createCredentialChain(sources: readonly CredentialSource[]): Cre
     forget(repository) {
       for (const source of sources) source.forget(repository);
     },
+    another: (repository, refused) => sources.some((source) => source.another?.(repository, refused) === true),
+    doubt() {
+      for (const source of sources) {
+        const reason = source.doubt?.();
+        if (reason !== undefined) return reason;
+      }
+      return undefined;
+    },
   };
 }

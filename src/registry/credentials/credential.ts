@@ -1,4 +1,5 @@
 /** Who the client is to a registry, and where that is looked for. */
+import type { TallymanError } from '../../error/tallyman-error.ts';
 import type { ImageRepository } from '../../image/reference.ts';
 
 /** A user of a registry. A robot's token goes in as the password. */
@@ -29,6 +30,10 @@ export interface CredentialSource {
   find(repository: ImageRepository, options: { signal: AbortSignal }): Promise<Credential | undefined>;
   /** What was found for the repository was refused: the next `find` asks anew. */
   forget(repository: ImageRepository): void;
+  /** Whether this source has another credential for the repository than the one that was refused: then the next `find` gives it. Default no. */
+  another?(repository: ImageRepository, refused: Credential): boolean;
+  /** Why this source may have found nothing although there is something; default undefined. */
+  doubt?(): TallymanError | undefined;
 }
 
 /** The parts of a credential that must never be shown. */

@@ -34,10 +34,14 @@ const secretFields = ['auth', 'password', 'identitytoken', 'registrytoken'];
 
 /**
  * The content of a text; throws ConfigInvalid where it is no such JSON, without showing any of it. With `legacy`, an
- * object without `auths` is taken for the entries themselves (Kubernetes' `.dockercfg`).
+ * object without `auths` is taken for the entries themselves (Kubernetes' `.dockercfg`). `normalize` gives keys the form in
+ * which they are looked up; by default that of `listLookupKeys`.
  */
-export function parseDockerAuth(bytes: Uint8Array, about: AuthText & { legacy?: boolean }): DockerAuth {
-  const { origin, legacy = false } = about;
+export function parseDockerAuth(
+  bytes: Uint8Array,
+  about: AuthText & { legacy?: boolean; normalize?: (key: string) => string },
+): DockerAuth {
+  const { origin, legacy = false, normalize = normalizeKey } = about;
   if (bytes.length > maxAuthBytes) throw tooLarge(about);
   const root = parseJsonObject(Buffer.from(decode(bytes)));
   if (root === undefined) throw invalid(about, 'it is no JSON object in UTF-8, one with "auths" was wanted');
@@ -46,18 +50,25 @@ export function parseDockerAuth(bytes: Uint8Array, about: AuthText & { legacy?: 
   return {
     origin,
     ...(about.file !== undefined && { file: about.file }),
-    auths: indexEntries(Object.entries(entries).filter(([, entry]) => !isBlank(entry))),
-    credHelpers: indexEntries(Object.entries(readMember(root, 'credHelpers', about))),
+    auths: indexEntries(
+      Object.entries(entries).filter(([, entry]) => !isBlank(entry)),
+      normalize,
+    ),
+    credHelpers: indexEntries(Object.entries(readMember(root, 'credHelpers', about)), normalize),
     credsStore: root.credsStore === null || root.credsStore === '' ? undefined : root.credsStore,
   };
 }
 
 /** What the entries say for the repository, the most specific one that says anything; throws ConfigInvalid where that is malformed. */
-export function findAuth({ auths, origin, file }: DockerAuth, repository: ImageRepository): Credential | undefined {
-  const key = listLookupKeys(repository).find((candidate) => auths.has(candidate));
-  if (key === undefined) return undefined;
+export function findAuth(auth: DockerAuth, repository: ImageRepository): Credential | undefined {
+  const key = listLookupKeys(repository).find((candidate) => auth.auths.has(candidate));
   // Named by what was looked for: a key of the file may be an address with a password in it.
-  return readEntry(auths.get(key), (found) => invalid({ origin, file, task: `use the entry for "${key}" in` }, found));
+  return key === undefined ? undefined : readAuth(auth, key, key);
+}
+
+/** What the entry of a key says, called `name` in messages; throws ConfigInvalid where it is malformed. */
+export function readAuth({ auths, origin, file }: DockerAuth, key: string, name: string): Credential {
+  return readEntry(auths.get(key), (found) => invalid({ origin, file, task: `use the entry for "${name}" in` }, found));
 }
 
 /** The error for a text above `maxAuthBytes`. */
@@ -76,7 +87,7 @@ function readEntry(entry: unknown, fail: (found: string) => TallymanError): Cred
     if (isText(token) && !/^[\x21-\x7e]+$/.test(token))
       throw fail(`its "${name}" has characters that no token has, visible ASCII was wanted`);
   if (isText(registrytoken)) return { bearerToken: registrytoken };
-  const user = isText(auth) ? readAuth(auth, fail) : readUser(entry);
+  const user = isText(auth) ? readUserOfAuth(auth, fail) : readUser(entry);
   if (isText(identitytoken)) return { username: user?.username, identityToken: identitytoken };
   if (user === undefined) throw fail('it has a password without "username", both were wanted');
   // Such a text has no UTF-8 form to be sent in.
@@ -85,7 +96,7 @@ function readEntry(entry: unknown, fail: (found: string) => TallymanError): Cred
 }
 
 /** The user in an `auth`. The password may have colons, and NULs behind it: some tools pad. */
-function readAuth(auth: string, fail: (found: string) => TallymanError): { username: string; password: string } {
+function readUserOfAuth(auth: string, fail: (found: string) => TallymanError): { username: string; password: string } {
   // Go's decoder, which Docker and Kubernetes use, passes over line breaks.
   const digits = auth.replace(/[\r\n]/g, '');
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(digits)) throw fail('its "auth" is no base64, that of user:password was wanted');
@@ -106,8 +117,11 @@ function readMember(root: JsonObject, name: string, text: AuthText): JsonObject 
 }
 
 /** Where two keys mean the same, the first counts. */
-function indexEntries(entries: readonly (readonly [string, unknown])[]): ReadonlyMap<string, unknown> {
-  return new Map(entries.map(([key, entry]) => [normalizeKey(key), entry] as const).reverse());
+function indexEntries(
+  entries: readonly (readonly [string, unknown])[],
+  normalize: (key: string) => string,
+): ReadonlyMap<string, unknown> {
+  return new Map(entries.map(([key, entry]) => [normalize(key), entry] as const).reverse());
 }
 
 function isBlank(entry: unknown): boolean {

@@ -18,5 +18,7 @@ export function createEndpointSource(
   return {
     find: (repository, options) => source.find(locate(repository), options),
     forget: (repository) => source.forget(locate(repository)),
+    another: (repository, refused) => source.another?.(locate(repository), refused) === true,
+    doubt: () => source.doubt?.(),
   };
 }

@@ -1,14 +1,30 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { inspect } from 'node:util';
+import { TallymanError } from '../../../src/error/tallyman-error.ts';
 import { parseImageReference } from '../../../src/image/reference.ts';
-import type { Credential } from '../../../src/registry/credentials/credential.ts';
+import { createEndpointSource } from '../../../src/registry/credentials/endpoint-source.ts';
 import { createPullSecretsSource } from '../../../src/registry/credentials/pull-secrets.ts';
 
 const { signal } = new AbortController();
 const entry = (username: string): object => ({ auth: Buffer.from(`${username}:hunter2`).toString('base64') });
 const modern = (auths: object): string => JSON.stringify({ auths });
+const one = { username: 'one', password: 'hunter2' };
+const two = { username: 'two', password: 'hunter2' };
 
-const noSettings = () => ({});
+/** The source over these texts, which a test may change; what it told last is in `told`. */
+function prepare(texts: string[], faults: Error[] = []) {
+  const told: { last: readonly Error[] } = { last: [] };
+  const listPullSecrets = () => ({
+    secrets: texts.map((text, index) => ({ title: `Secret "shop/s${index + 1}"`, text })),
+    faults,
+  });
+  const source = createPullSecretsSource({ listPullSecrets }, (now) => {
+    told.last = now;
+  });
+  const find = async (image: string) => source.find(parseImageReference(image), { signal });
+  return { source, find, told };
+}
 
 describe('createPullSecretsSource', () => {
   const rows: [name: string, texts: string[], image: string, username: string | undefined][] = [
@@ -17,74 +33,90 @@ describe('createPullSecretsSource', () => {
     ['.dockerconfigjson', [modern({ 'ghcr.io': entry('u') })], 'ghcr.io/acme/web', 'u'],
     ['.dockercfg', [JSON.stringify({ 'https://index.docker.io/v1/': entry('hub') })], 'nginx', 'hub'],
     [
-      'the first that has it',
+      'the earlier secret of two with the same key',
       [modern({}), modern({ 'a.io': entry('one') }), modern({ 'a.io': entry('two') })],
       'a.io/x',
       'one',
     ],
     [
-      'a secret before a closer path in a later one',
+      'a closer path in a later secret',
       [modern({ 'a.io': entry('one') }), modern({ 'a.io/x': entry('two') })],
-      'a.io/x',
-      'one',
+      'a.io/x/y',
+      'two',
     ],
-    ['a broken one behind it', [modern({ 'a.io': entry('one') }), '{'], 'a.io/x', 'one'],
+    ['a name before a wildcard', [modern({ '*.a.io': entry('one'), 'b.a.io': entry('two') })], 'b.a.io/x', 'two'],
+    ['a wildcard', [modern({ 'https://*.a.io': entry('one') })], 'b.a.io/x', 'one'],
+    ['a broken one before it', ['{', modern({ 'a.io': entry('one') })], 'a.io/x', 'one'],
+    ['a broken entry beside it', [modern({ 'a.io/x': 'hunter2', 'a.io': entry('one') })], 'a.io/x', 'one'],
     ['helpers are never run', [JSON.stringify({ credHelpers: { 'a.io': 'x' }, credsStore: 'x' })], 'a.io/x', undefined],
   ];
   for (const [name, texts, image, username] of rows)
     it(name, async () => {
-      const source = createPullSecretsSource({ listPullSecrets: async () => texts }, noSettings);
-      const expected: Credential | undefined = username === undefined ? undefined : { username, password: 'hunter2' };
-      assert.deepEqual(await source.find(parseImageReference(image), { signal }), expected);
+      const expected = username === undefined ? undefined : { username, password: 'hunter2' };
+      assert.deepEqual(await prepare(texts).find(image), expected);
     });
 
   it('uses a changed secret at once', async () => {
-    const texts = [modern({ 'a.io': entry('old') })];
-    const source = createPullSecretsSource({ listPullSecrets: async () => texts }, noSettings);
-    const find = () => source.find({ host: 'a.io', path: 'x' }, { signal });
-    assert.deepEqual(await find(), { username: 'old', password: 'hunter2' });
-    texts[0] = modern({ 'a.io': entry('new') });
-    assert.deepEqual(await find(), { username: 'new', password: 'hunter2' });
+    const texts = [modern({ 'a.io': entry('one') })];
+    const { find } = prepare(texts);
+    assert.deepEqual(await find('a.io/x'), one);
+    texts[0] = modern({ 'a.io': entry('two') });
+    assert.deepEqual(await find('a.io/x'), two);
     texts.pop();
-    assert.equal(await find(), undefined);
+    assert.equal(await find('a.io/x'), undefined);
+  });
+
+  it('gives the next one where one was refused, and begins anew where all were', async () => {
+    const texts = [modern({ 'a.io': entry('one') }), modern({ 'a.io': entry('two') })];
+    const { find, source } = prepare(texts);
+    const another = (refused: typeof one) => source.another?.({ host: 'a.io', path: 'x' }, refused);
+    assert.deepEqual(await find('a.io/x'), one);
+    assert.equal(another({ username: 'of somebody else', password: 'x' }), false);
+    assert.equal(another(one), true);
+    assert.deepEqual([await find('a.io/x'), await find('a.io/y')], [two, one]);
+    assert.equal(another(two), false);
+    assert.deepEqual(await find('a.io/x'), one);
+    assert.equal(another(one), true);
+    texts[0] = modern({ 'a.io': entry('rotated') });
+    assert.deepEqual(await find('a.io/x'), { username: 'rotated', password: 'hunter2' });
   });
 
   it('gives a mirror what is for the mirror alone', async () => {
-    const endpoint = 'https://mirror.example:8443';
-    const upstream = modern({ 'docker.io': entry('upstream') });
-    const texts = [upstream];
-    const source = createPullSecretsSource({ listPullSecrets: async () => texts }, () => ({ endpoint }));
-    const find = () => source.find(parseImageReference('nginx'), { signal });
+    const texts = [modern({ 'docker.io': entry('upstream') })];
+    const { source } = prepare(texts);
+    const mirrored = createEndpointSource(() => ({ endpoint: 'https://mirror.example:8443' }), source);
+    const find = () => mirrored.find(parseImageReference('nginx'), { signal });
     assert.equal(await find(), undefined);
-    texts.push(modern({ 'mirror.example:8443': entry('mirror') }));
-    assert.deepEqual(await find(), { username: 'mirror', password: 'hunter2' });
+    texts.push(modern({ 'mirror.example:8443': entry('one') }));
+    assert.deepEqual(await find(), one);
   });
 
-  it('tells which secret is broken, without its content', async () => {
-    const source = createPullSecretsSource(
-      {
-        listPullSecrets: async () => [modern({}), '{"auths":{"a.io":"hunter2"}}'],
-      },
-      noSettings,
+  it('tells what it cannot use as long as that is so, and has it for the reason where nothing was found', async () => {
+    const missing = new TallymanError('SecretUnavailable', 'Cannot use Secret "shop/gone"');
+    const faults = [missing];
+    const texts = ['{"auths":{"a.io":"hunter2"', modern({ 'a.io': entry('one') })];
+    const { find, source, told } = prepare(texts, faults);
+    assert.deepEqual(await find('a.io/x'), one);
+    assert.deepEqual(
+      told.last.map(({ message }) => message),
+      [
+        'Cannot use Secret "shop/gone"',
+        'Cannot read Secret "shop/s1": it is no JSON object in UTF-8, one with "auths" was wanted',
+      ],
     );
-    await assert.rejects(source.find({ host: 'a.io', path: 'x' }, { signal }), {
+    assert.equal(source.doubt?.(), missing);
+    assert.doesNotMatch(inspect(told.last, { depth: 9 }), /hunter2/);
+    faults.pop();
+    texts.shift();
+    await find('a.io/x');
+    assert.deepEqual([told.last, source.doubt?.()], [[], undefined]);
+  });
+
+  it('tells of a broken entry where there is no other, without its content', async () => {
+    await assert.rejects(prepare([modern({ 'u:hunter2@a.io': 'x', 'a.io': 'hunter2' })]).find('a.io/x'), {
       code: 'ConfigInvalid',
       message:
-        'Cannot use the entry for "a.io" in pull secret 2 of 2: it is no JSON object, one with "auth" was wanted',
+        'Cannot use the entry for "a.io/x" in Secret "shop/s1": it is no JSON object, one with "auth" was wanted',
     });
-  });
-
-  it('hands the signal on, and the failure back', async () => {
-    const source = createPullSecretsSource(
-      {
-        listPullSecrets: async (options) => {
-          assert.equal(options.signal, signal);
-          throw new Error('no cluster');
-        },
-      },
-      noSettings,
-    );
-    await assert.rejects(source.find({ host: 'a.io', path: 'x' }, { signal }), /no cluster/);
-    source.forget({ host: 'a.io', path: 'x' });
   });
 });

@@ -1,0 +1,46 @@
+/** The objects of tests about Secrets. */
+
+/** A Secret with these texts. */
+export function secretOf(
+  namespace: string,
+  name: string,
+  stringData: Readonly<Record<string, string>>,
+  type = 'Opaque',
+): object {
+  return { apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name }, type, stringData };
+}
+
+/** Tallyman's service account in its namespace, and a Role in `namespace` with what reading these takes, and nothing else. */
+export function allowReading({
+  namespace,
+  secrets,
+  serviceAccounts = [],
+}: {
+  namespace: string;
+  secrets: readonly string[];
+  serviceAccounts?: readonly string[];
+}): readonly object[] {
+  const account = { namespace: 'tallyman', name: 'tallyman' };
+  const metadata = { namespace, name: 'tallyman-secrets' };
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  const allow = (resource: string, resourceNames: readonly string[]) =>
+    resourceNames.length === 0
+      ? []
+      : [{ apiGroups: [''], resources: [resource], resourceNames, verbs: ['list', 'watch'] }];
+  return [
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: account },
+    {
+      apiVersion,
+      kind: 'Role',
+      metadata,
+      rules: [...allow('secrets', secrets), ...allow('serviceaccounts', serviceAccounts)],
+    },
+    {
+      apiVersion,
+      kind: 'RoleBinding',
+      metadata,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: metadata.name },
+      subjects: [{ kind: 'ServiceAccount', ...account }],
+    },
+  ];
+}
