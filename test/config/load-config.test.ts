@@ -50,7 +50,7 @@ log: {level: loud}
       ['2:10', '3:10', '4:5', '10:18', '6:18', '11:14', '7:1'],
     );
     assert.match(problems.join('\n'), /exactly one of url and path/);
-    assert.match(problems.join('\n'), /exactly one of passwordFile and passwordEnv/);
+    assert.match(problems.join('\n'), /exactly one of passwordFile, passwordEnv and secret/);
   });
 
   it('refuses addresses with credentials and repeats no secret', () => {
@@ -179,8 +179,8 @@ describe('the settings of the server', () => {
     ['{listen: "127.0.0.1:65536"}', /host:port/],
     ['{listen: "http://127.0.0.1:1"}', /host:port/],
     [`{listen: ":1", webhooks: [{${hook}}, {${hook}}]}`, /a name that no other webhook has/],
-    [`{listen: ":1", webhooks: [{${hook}, secretFile: f}]}`, /exactly one of secretFile and secretEnv/],
-    ['{listen: ":1", webhooks: [{name: a, format: github}]}', /exactly one of secretFile and secretEnv/],
+    [`{listen: ":1", webhooks: [{${hook}, secretFile: f}]}`, /exactly one of secretFile, secretEnv and secret/],
+    ['{listen: ":1", webhooks: [{name: a, format: github}]}', /exactly one of secretFile, secretEnv and secret/],
     ['{listen: ":1", webhooks: [{name: a/b, format: github, secretEnv: S}]}', /lower-case letters/],
     ['{listen: ":1", webhooks: [{name: a, format: svn, secretEnv: S}]}', /format/],
   ];

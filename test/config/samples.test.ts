@@ -14,7 +14,11 @@ describe('config/', () => {
     it(`${file} is in step (npm run generate)`, () => assert.equal(readFileSync(file, 'utf8'), text));
   }
 
-  it('samples/config.yaml is valid', () => assert.ok('config' in parseConfig(read('config.yaml'), 'config.yaml')));
+  for (const file of ['config.yaml', 'secrets.yaml'])
+    it(`samples/${file} is valid`, () => {
+      const result = parseConfig(read(file), file);
+      assert.deepEqual('problems' in result ? result.problems : [], []);
+    });
 
   it('samples/image-policy.yaml is valid and finds the sample deployment', () => {
     const { policies, problems } = readPolicies(read('image-policy.yaml'), 'image-policy.yaml');
