@@ -40,7 +40,7 @@ export function tellApplied(awaited: AwaitedUpdate, verdict: Verdict<'reached'>,
   const { update, seenMs, commit } = awaited;
   const tookMs = nowMs - (seenMs ?? awaited.madeMs);
   const since = seenMs === undefined ? 'after the commit' : 'after its tag was seen';
-  const by = verdict.objects.map(formatName).join(', ');
+  const by = formatNames(verdict.objects);
   const at = verdict.commits.map(shorten).join(', ') || shorten(commit);
   const text = `${update.policy}: ${update.to} is applied by ${by} at ${at}, ${formatSeconds(tookMs)} ${since}`;
   return { kind: 'applied', awaited, objects: verdict.objects, message: addNotes(text, verdict.notes), tookMs };
@@ -56,7 +56,9 @@ export function tellFailed(awaited: AwaitedUpdate, verdict: Verdict<'failed'>, n
 /** That nothing was said of it in time. */
 export function tellLate(awaited: AwaitedUpdate, verdict: Verdict<'pending'>, nowMs: number): ApplyOutcome {
   const tookMs = nowMs - awaited.madeMs;
-  const found = verdict.lacking.map(({ object, said }) => `${formatName(object)} says "${said}"`).join(', ');
+  const first = verdict.lacking.slice(0, maxNamed).map(({ object, said }) => `${formatName(object)} says "${said}"`);
+  const more = verdict.lacking.length - first.length;
+  const found = [...first, ...(more > 0 ? [`${more} more are not there yet`] : [])].join(', ');
   const text = `Cannot see ${describe(awaited)} applied: ${formatSeconds(tookMs)} after the commit ${found}, ${shorten(awaited.commit)} was wanted`;
   const objects = verdict.lacking.map(({ object }) => object);
   return { kind: 'late', awaited, objects, message: addNotes(text, verdict.notes), tookMs };
@@ -71,6 +73,9 @@ export function tellOver(
   const message = `${awaited.update.policy}: ${awaited.update.to} of ${shorten(awaited.commit)} is not waited for: ${reason}`;
   return { kind, awaited, objects: [], message, tookMs: nowMs - awaited.madeMs };
 }
+
+/** Others are counted. */
+const maxNamed = 5;
 
 /** Writes outcomes to the log, and counts them. */
 export function createOutcomeTeller(log: Log, metrics: Pick<Metrics, 'count' | 'observe'>) {
@@ -96,10 +101,16 @@ function shorten(commit: string): string {
   return commit.slice(0, 12);
 }
 
+function formatNames(objects: readonly ReconcilerName[]): string {
+  const names = objects.slice(0, maxNamed).map(formatName).join(', ');
+  return objects.length > maxNamed ? `${names} and ${objects.length - maxNamed} more` : names;
+}
+
 function formatSeconds(ms: number): string {
   return `${Math.max(0, Math.round(ms / 100) / 10)} s`;
 }
 
 function addNotes(text: string, notes: readonly string[]): string {
-  return notes.length === 0 ? text : `${text} (${notes.join('; ')})`;
+  const more = notes.length > maxNamed ? [`${notes.length - maxNamed} more are not`] : [];
+  return notes.length === 0 ? text : `${text} (${[...notes.slice(0, maxNamed), ...more].join('; ')})`;
 }

@@ -60,6 +60,8 @@ interface Watched extends AwaitedRepo {
 }
 
 const retryMs = 5000;
+/** The cluster or the Yaml repo cannot be asked: what is late is judged so much later. */
+const putOffMs = 30_000;
 const idleMs = 3_600_000;
 /** More are forgotten, the oldest first. */
 const maxPending = 1000;
@@ -143,16 +145,24 @@ async function visitRepo(watched: Watched, options: AwaitOptions, signal: AbortS
   const matched = matchObjects(reconcilers.list(), { ...watched, branch });
   if (watched.pending.some(({ isTold }) => !isTold)) await line.catchUp(listReported(matched), commits, { signal });
   const tools = { repo, line, reconcilers, nowMs: clock.nowMs, signal };
+  let fault: { readonly error: unknown } | undefined;
   for (const pending of [...watched.pending]) {
-    const around = { appliers: matched.appliers, others: watched.pending };
-    const { outcome, isOver } = await settleUpdate(pending, around, tools);
-    if (outcome !== undefined) options.tell(outcome);
-    if (isOver) watched.pending = watched.pending.filter((other) => other !== pending);
+    try {
+      const around = { appliers: matched.appliers, others: watched.pending };
+      const { outcome, isOver } = await settleUpdate(pending, around, tools);
+      if (outcome !== undefined) options.tell(outcome);
+      if (isOver) watched.pending = watched.pending.filter((other) => other !== pending);
+    } catch (error) {
+      fault ??= { error };
+      // Who cannot be asked about one is not asked about the others either.
+      putOffLate(watched.pending, clock.nowMs());
+    }
   }
   for (const { awaited } of watched.pending.slice(0, -maxPending))
     options.tell(tellOver(awaited, { kind: 'unknown', reason: 'too many are waited for' }, clock.nowMs()));
   watched.pending = watched.pending.slice(-maxPending);
   const askAgainMs = await sendRequests(watched, matched, { signal });
+  if (fault !== undefined) throw fault.error;
   return Math.min(askAgainMs, ...watched.pending.map(findDue));
 }
 
@@ -166,6 +176,10 @@ async function sendRequests(
   const concerned = new Set(pending.flatMap(({ awaited }) => findAppliersOf(appliers, awaited.files)));
   const errand = { sources, appliers: [...concerned], lineage: line.lineageOf(newest.awaited.commit) };
   return await requester.send(errand, options);
+}
+
+function putOffLate(pending: readonly Pending[], nowMs: number): void {
+  for (const one of pending) if (!one.isTold && one.deadlineMs <= nowMs) one.deadlineMs = nowMs + putOffMs;
 }
 
 function findDue({ isTold, deadlineMs, awaited }: Pending): number {

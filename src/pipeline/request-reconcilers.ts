@@ -41,6 +41,8 @@ interface Asked {
 const gapMs = 5000;
 /** Flux's objects begin by themselves when their source has something new; who has not begun by then is asked. Asking earlier would have the work done twice. */
 const graceMs = 3000;
+/** Objects come and go: above that those are forgotten that were not asked for the newest commit. */
+const maxKnown = 10_000;
 const firstPauseMs = 2000;
 const maxPauseMs = 60_000;
 
@@ -84,6 +86,7 @@ export function createRequester({ reconcilers, clock, metrics, tell }: RequestOp
   return {
     async send(errand, { signal }) {
       const { commit } = errand.lineage;
+      if (known.size > maxKnown) for (const [key, asked] of known) if (asked.commit !== commit) known.delete(key);
       const wanted = listWanted(errand);
       const due = wanted.map(({ name, sinceReadyMs }) => ({ name, atMs: findDue(name, commit, sinceReadyMs) }));
       const now = clock.nowMs();

@@ -35,10 +35,6 @@ export interface Settled {
 
 const waiting: Settled = { outcome: undefined, isOver: false };
 const forgotten: Settled = { outcome: undefined, isOver: true };
-/** The cluster or the Yaml repo cannot be asked: so much later again. */
-const putOffMs = 30_000;
-/** After that many times of the usual wait nobody knows any more. */
-const maxPutOffs = 20;
 /** What failed is waited for that long since its commit. */
 export const lingerMs = 24 * 3_600_000;
 
@@ -149,8 +145,7 @@ async function settleLate(
       verdict.kind === 'failed' ? tellFailed(awaited, verdict, nowMs()) : tellLate(awaited, verdict, nowMs());
     return { outcome, isOver: false };
   } catch (error) {
-    if (nowMs() > awaited.madeMs + maxPutOffs * putOffMs + lingerMs) return end('the cluster cannot be asked');
-    pending.deadlineMs = nowMs() + putOffMs;
+    if (nowMs() > awaited.madeMs + lingerMs) return end('the cluster cannot be asked');
     throw error;
   }
 }

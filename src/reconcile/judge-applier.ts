@@ -59,13 +59,8 @@ function judgeReady(attempted: string | undefined, ready: ReadyReport | undefine
     : { kind: 'pending', said };
 }
 
-/**
- * What Flux says of an object, on one line.
- *
- * @example
- * describeReady({ status: 'False', reason: 'BuildFailed', message: 'no such file' }) // 'BuildFailed: no such file'
- */
-export function describeReady(ready: ReadyReport | undefined): string {
+/** What Flux says of an object, on one line. */
+function describeReady(ready: ReadyReport | undefined): string {
   if (ready === undefined) return 'it says nothing';
   return [ready.reason, ready.message].filter((text) => text !== '').join(': ') || `Ready is ${ready.status}`;
 }

@@ -3,7 +3,7 @@ import { printable } from '../error/printable.ts';
 
 const maxTextChars = 2048;
 const maxMessageChars = 500;
-export const maxItems = 100;
+const maxItems = 100;
 
 /**
  * What stands at the path; undefined where the way there is none.
