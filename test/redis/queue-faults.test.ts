@@ -155,7 +155,8 @@ describe('queue in Redis', { concurrency: 4 }, () => {
       const queue = openQueue(redis);
       await queue.add([add('a', { delayMs: 3_600_000 }), add('b', { delayMs: 3_600_000 })], { signal });
       const due = `{tallyman}:${name}:due`;
-      for (const id of await redis.client.zrange(due, 0, -1)) await redis.client.call('ZADD', due, score, id);
+      for (const id of await redis.client.zrange(due, '0', '-1'))
+        await redis.client.call('ZADD', due, score, String(id));
       assert.equal((await queue.count({ signal })).oldestMs, 0);
       const { begun } = work(queue);
       await queue.add([add('a', { urgent: true }), add('b', { urgent: true })], { signal });
