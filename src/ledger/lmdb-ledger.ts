@@ -1,5 +1,6 @@
 /** The embedded ledger: one LMDB file in the state folder, which several processes of one machine may use at the same time. */
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
@@ -12,12 +13,16 @@ import type { LedgerEntry, RepositoryLook } from '../sighting/sighting.ts';
 import { checkDataFile } from './check-data-file.ts';
 import { damaged, toLedgerFailure } from './failure.ts';
 import { takeProcessLock } from './process-lock.ts';
+import { createTurns } from './turns.ts';
 
 type Entries = ReadonlyMap<string, LedgerEntry>;
 
 interface Recording {
   readonly repository: string;
   readonly look: RepositoryLook;
+  /** What was there when it was asked for, and what the look makes of it. */
+  readonly before: string | undefined;
+  readonly merged: Entries;
   readonly signal: AbortSignal;
   resolve(entries: Entries): void;
   reject(error: unknown): void;
@@ -25,8 +30,8 @@ interface Recording {
 
 /** Address space, not disk: the file is as large as what is in it. 5,000 repositories of 1,000 tags are 125 MB. */
 const mapSize = 16 * 2 ** 30;
-/** Records that share one write to the disk (some 10 ms); what comes meanwhile waits for the next. */
-const maxBatch = 64;
+/** Longest that what is recorded keeps everything else waiting. Those that share one write to the disk (some 10 ms) take no longer; what is left waits for the next. */
+const maxBatchMs = 50;
 /** LMDB takes keys up to 1,978 bytes. */
 const maxKeyLength = 512;
 
@@ -35,7 +40,8 @@ export function createLmdbLedger({ stateDir, clock }: { stateDir: string; clock:
   const file = join(stateDir, 'ledger.mdb');
   const closing = new AbortController();
   let opening: Promise<RootDatabase<string, string>> | undefined;
-  let waiting: Recording[] = [];
+  const giveWay = createTurns(maxBatchMs);
+  const waiting: Recording[] = [];
   let writing: Promise<void> | undefined;
 
   async function open(signal: AbortSignal): Promise<RootDatabase<string, string>> {
@@ -53,20 +59,13 @@ export function createLmdbLedger({ stateDir, clock }: { stateDir: string; clock:
     while (waiting.length > 0) {
       // Who records in the same turn shares the write.
       await new Promise((resolve) => setImmediate(resolve));
-      await attemptAlone(file, closing.signal, () => writeBatch({ database, file }, takeBatch())).catch(rejectWaiting);
+      await attemptAlone(file, closing.signal, () => writeBatch({ database, file }, waiting)).catch(rejectWaiting);
     }
     writing = undefined;
   }
 
-  function takeBatch(): readonly Recording[] {
-    const batch = waiting.slice(0, maxBatch);
-    waiting = waiting.slice(maxBatch);
-    return batch;
-  }
-
   function rejectWaiting(error: unknown): void {
-    for (const { reject } of waiting) reject(toLedgerFailure(file, 'write', error));
-    waiting = [];
+    for (const { reject } of waiting.splice(0)) reject(toLedgerFailure(file, 'write', error));
   }
 
   return {
@@ -76,14 +75,19 @@ export function createLmdbLedger({ stateDir, clock }: { stateDir: string; clock:
       return undefined;
     },
     async read(repository, { signal }) {
-      return readEntries({ database: await open(signal), file }, repository);
+      const place = { database: await open(signal), file };
+      return unpack(file, repository, readText(place, repository));
     },
     async record(repository, look, { signal }) {
       const database = await open(signal);
-      const known = readEntries({ database, file }, repository);
-      if (mergeSightings(known, look) === known) return known;
+      await giveWay();
+      signal.throwIfAborted();
+      const before = readText({ database, file }, repository);
+      const known = unpack(file, repository, before);
+      const merged = mergeSightings(known, look);
+      if (merged === known) return known;
       const recorded = new Promise<Entries>((resolve, reject) => {
-        waiting.push({ repository, look, signal, resolve, reject });
+        waiting.push({ repository, look, before, merged, signal, resolve, reject });
       });
       writing ??= writeWaiting(database);
       return await unlessAborted(signal, recorded);
@@ -154,6 +158,8 @@ async function attemptAlone<Result>(file: string, signal: AbortSignal, run: () =
 
 /** Rejects with the signal's reason where that aborts first. */
 async function unlessAborted<Result>(signal: AbortSignal, result: Promise<Result>): Promise<Result> {
+  // One signal may end many calls.
+  setMaxListeners(0, signal);
   let abort = (): void => undefined;
   const aborted = new Promise<never>((_, reject) => {
     abort = () => reject(signal.reason);
@@ -167,22 +173,32 @@ interface Place {
   readonly file: string;
 }
 
-function readEntries({ database, file }: Place, repository: string): Entries {
-  const text = attempt(file, 'read', () => database.get(toKey(repository)));
+function readText({ database, file }: Place, repository: string): string | undefined {
+  return attempt(file, 'read', () => database.get(toKey(repository)));
+}
+
+function unpack(file: string, repository: string, text: string | undefined): Entries {
   if (text === undefined) return new Map();
   const unpacked = unpackEntries(repository, text);
   if ('fault' in unpacked) throw damaged(file, `what it has of "${repository}" is damaged (${unpacked.fault})`);
   return unpacked.entries;
 }
 
-/** In one transaction, synchronously: LMDB's own thread for writes leaves failures unhandled where the disk is full. */
-function writeBatch(place: Place, batch: readonly Recording[]): void {
+/** Takes some of those that wait; in one transaction, synchronously: LMDB's own thread for writes leaves failures unhandled where the disk is full. */
+function writeBatch(place: Place, waiting: Recording[]): void {
+  const batch: Recording[] = [];
   const settled: (() => void)[] = [];
+  const untilMs = performance.now() + maxBatchMs;
   const { database, file } = place;
   try {
     attempt(file, 'write', () =>
       database.transactionSync(() => {
-        for (const recording of batch) settled.push(recordOne(place, recording));
+        do {
+          for (const recording of waiting.splice(0, 1)) {
+            batch.push(recording);
+            settled.push(recordOne(place, recording));
+          }
+        } while (waiting.length > 0 && performance.now() < untilMs);
       }),
     );
   } catch (error) {
@@ -193,11 +209,13 @@ function writeBatch(place: Place, batch: readonly Recording[]): void {
 }
 
 /** Inside the transaction, where nobody else writes; how the caller is answered once it is on the disk. */
-function recordOne(place: Place, { repository, look, signal, resolve, reject }: Recording): () => void {
+function recordOne(place: Place, recording: Recording): () => void {
+  const { repository, look, before, signal, resolve, reject } = recording;
   if (signal.aborted) return () => reject(signal.reason);
   try {
-    const known = readEntries(place, repository);
-    const next = mergeSightings(known, look);
+    const text = readText(place, repository);
+    const known = text === before ? undefined : unpack(place.file, repository, text);
+    const next = known === undefined ? recording.merged : mergeSightings(known, look);
     if (next !== known) place.database.putSync(toKey(repository), packEntries(repository, next));
     return () => resolve(next);
   } catch (error) {

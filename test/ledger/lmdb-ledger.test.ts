@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import {
   chmodSync,
   copyFileSync,
@@ -114,6 +114,29 @@ describe('the LMDB ledger of processes that are killed', () => {
       busy.kill('SIGKILL');
       assert.ok(await other.hasMore(before, 5000));
     });
+  });
+});
+
+describe('the LMDB ledger of many repositories', () => {
+  it('takes a thousand at once with one signal, and leaves nothing at it', async (t) => {
+    const warnings: string[] = [];
+    const warn = ({ name }: Error): void => void warnings.push(name);
+    process.on('warning', warn);
+    t.after(() => process.off('warning', warn));
+    const ledger = openLedger(nextFolder());
+    const one = new AbortController();
+    const sightings = Array.from({ length: 100 }, (_, index) => ({ tag: `t${index}`, digest: undefined }));
+    const all = Array.from({ length: 1000 }, (_, index) => `ghcr.io/acme/${index}`);
+    const record = (repository: string) => ledger.record(repository, { sightings, nowMs: 1 }, one);
+    for (const { size } of await Promise.all(all.map(record))) assert.equal(size, 100);
+    let turns = 0;
+    const turn = setInterval(() => {
+      turns += 1;
+    }, 1);
+    for (let round = 0; round < 10; round += 1) await Promise.all(all.map(record));
+    clearInterval(turn);
+    assert.ok(turns > 1, `others had ${turns} turns while nothing was new`);
+    assert.deepEqual([warnings, getEventListeners(one.signal, 'abort').length], [[], 0]);
   });
 });
 
