@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
+import { parseConfig } from '../../src/config/load-config.ts';
 import { metricTable } from '../../src/metrics/metric-table.ts';
 import { startKubernetes, type TestKubernetes } from '../services/kubernetes.ts';
 
@@ -121,6 +122,21 @@ describe('deploy/', () => {
       assert.deepEqual(head.trim().split(/\s+/), ['NAME', 'IMAGE', 'CURRENT', 'LATEST', 'STATE', 'AGE']);
       assert.deepEqual(line.split(/\s+/).slice(0, 5), ['web', 'ghcr.io/acme/web', '1.4.2', '1.5.0', 'Waiting']);
     });
+  });
+
+  it('its configuration is valid', () => {
+    const parsed = parseConfig(readFileSync('deploy/config.yaml', 'utf8'), 'deploy/config.yaml');
+    assert.deepEqual('problems' in parsed ? parsed.problems : [], []);
+  });
+
+  it('allows the Secrets that its configuration names', async () => {
+    const text = readFileSync('deploy/config.yaml', 'utf8');
+    const named = [...text.matchAll(/name: (tallyman-[a-z]+)/g)].map(([, name]) => name);
+    const roles = (await render('deploy/overlays/embedded')).filter(({ kind }) => kind === 'Role') as unknown as {
+      rules: { resources: string[]; resourceNames?: string[] }[];
+    }[];
+    const rules = roles.flatMap((role) => role.rules).filter(({ resources }) => resources.includes('secrets'));
+    assert.deepEqual(named.sort(), rules.flatMap((rule) => rule.resourceNames ?? []).sort());
   });
 
   it('gives a reason for each of its rules', () => {
