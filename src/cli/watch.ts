@@ -60,6 +60,7 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
     drainMs,
     observers: [measuring.records, ...listTellers(session), ...(applied === undefined ? [] : [applied])],
   });
+  session.cluster?.onSecretChange(() => worker.tryAgain({ signal }));
   const server = await startServer(session, log, {
     onHint: (hint) => worker.takeHint(hint, { signal }),
     probes: createProbes({

@@ -195,8 +195,15 @@ async function* readLines(response: http.IncomingMessage): AsyncIterable<WatchLi
     const lines = (rest + chunk).split('\n');
     rest = lines.pop() ?? '';
     if (rest.length > maxLineBytes) throw new Error(`a line above ${maxLineBytes} bytes`);
-    for (const line of lines) if (line.trim() !== '') yield JSON.parse(line);
+    for (const line of lines) if (line.trim() !== '') yield parseLine(line);
   }
+}
+
+/** What the parser says would repeat parts of the line, which may be a Secret's. */
+function parseLine(line: string): WatchLine {
+  const parsed = parseJson(line);
+  if (parsed === undefined) throw new Error('a line that is no JSON');
+  return parsed as WatchLine;
 }
 
 interface StatusBody {

@@ -55,6 +55,7 @@ export function openCluster(wanted: ClusterParts, { clock, secretNeeds, createTe
   return {
     api,
     secrets,
+    onSecretChange: secrets.onChange,
     status,
     reconcilers,
     async run(options) {

@@ -27,6 +27,8 @@ export interface SecretStoreOptions {
 export interface SecretStore extends ClusterSecrets {
   /** Watches until `close`. Resolves once it is known of each whether it is there, but waits no longer than `patienceMs`. */
   open(options: { patienceMs: number }): Promise<void>;
+  /** Has that called after each change of what they say, in place of what was called before. */
+  onChange(listener: () => void): void;
   close(): void;
 }
 
@@ -43,6 +45,9 @@ interface AccountObject extends ClusterObject {
 const secretResource = { group: '', version: 'v1', plural: 'secrets' };
 const accountResource = { group: '', version: 'v1', plural: 'serviceaccounts' };
 
+/** RFC 1123, as Kubernetes' "Object Names and IDs" has it. */
+const namePattern = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
+
 /** Nothing is contacted before `open`. */
 export function createSecretStore(api: KubernetesApi, { needs, clock, createTeller }: SecretStoreOptions): SecretStore {
   const secrets = new Map<string, WatchedByName<SecretObject>>();
@@ -50,6 +55,7 @@ export function createSecretStore(api: KubernetesApi, { needs, clock, createTell
   const tell = createStickyTeller(createTeller);
   let onSettled = () => {};
   let isOpen = false;
+  let onChange = () => {};
 
   const locate = ({ name, namespace = api.namespace }: SecretRef): NamedPlace => ({ namespace, name });
 
@@ -59,6 +65,11 @@ export function createSecretStore(api: KubernetesApi, { needs, clock, createTell
     const all = [...secrets.values(), ...accounts.values()];
     tell(all.flatMap((watched) => watched.problem() ?? []));
     if (all.every(isSettled)) onSettled();
+  }
+
+  function onDifference(): void {
+    onNews();
+    if (isOpen) onChange();
   }
 
   /** Follows the service accounts: what they name now is watched, and nothing that they named before. */
@@ -74,9 +85,11 @@ export function createSecretStore(api: KubernetesApi, { needs, clock, createTell
     for (const place of wanted) {
       const key = formatPlace(place);
       if (secrets.has(key)) continue;
-      secrets.set(key, watchByName(api, { resource: secretResource, place, clock, shrink: shrinkSecret, onNews }));
+      secrets.set(key, watchByName(api, { resource: secretResource, place, shrink: shrinkSecret, ...watching }));
     }
   }
+
+  const watching = { clock, onNews, onDifference };
 
   function readAt(place: NamedPlace): ClusterSecret {
     const watched = secrets.get(formatPlace(place));
@@ -108,12 +121,15 @@ export function createSecretStore(api: KubernetesApi, { needs, clock, createTell
       for (const place of needs.serviceAccounts.map(locate))
         accounts.set(
           formatPlace(place),
-          watchByName(api, { resource: accountResource, place, clock, shrink: shrinkAccount, onNews }),
+          watchByName(api, { resource: accountResource, place, shrink: shrinkAccount, ...watching }),
         );
       onNews();
       const waited = new AbortController();
       await Promise.race([settled, clock.sleep(patienceMs, { signal: waited.signal })]);
       waited.abort();
+    },
+    onChange(listener) {
+      onChange = listener;
     },
     close() {
       isOpen = false;
@@ -130,7 +146,8 @@ function isSettled(watched: WatchedByName<ClusterObject>): boolean {
 function listPullPlaces(account: WatchedByName<AccountObject>): readonly NamedPlace[] {
   const { namespace } = account.place;
   const named = account.find()?.imagePullSecrets ?? [];
-  return named.flatMap(({ name }) => (name === undefined || name === '' ? [] : [{ namespace, name }]));
+  // The API server looks at none of these, and another name would be more than a name to a field selector.
+  return named.flatMap(({ name }) => (name !== undefined && namePattern.test(name) ? [{ namespace, name }] : []));
 }
 
 /** What could be had, and why the rest could not. */

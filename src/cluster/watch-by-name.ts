@@ -28,24 +28,33 @@ interface WatchByNameOptions<Item extends ClusterObject> {
   readonly clock: Clock;
   /** Keeps of the object what is needed. */
   readonly shrink: (object: Item) => Item;
-  /** Called after each change and each try. */
+  /** Called after each try. */
   readonly onNews: () => void;
+  /** Called after it came, went or became something else. */
+  readonly onDifference: () => void;
 }
 
 /** Watches from now on, until it is stopped. */
 export function watchByName<Item extends ClusterObject>(
   api: KubernetesApi,
-  { resource, place, clock, shrink, onNews }: WatchByNameOptions<Item>,
+  { resource, place, clock, shrink, onNews, onDifference }: WatchByNameOptions<Item>,
 ): WatchedByName<Item> {
   const stop = new AbortController();
   let problem: Problem | undefined;
+  let known: string | undefined;
   const watched = createWatchedObjects<Item>(api, {
     resource,
     namespace: place.namespace,
     fieldSelector: `metadata.name=${place.name}`,
     clock,
     shrink,
-    onChange: onNews,
+    onChange(_key, object) {
+      // Others touch an object for their own purposes.
+      const now = object && JSON.stringify({ ...object, metadata: undefined });
+      if (now === known) return;
+      known = now;
+      onDifference();
+    },
     onProblem(found) {
       problem = found;
       onNews();

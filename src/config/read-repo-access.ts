@@ -23,10 +23,11 @@ type GithubAppConfig = NonNullable<RepoCredentialsConfig['githubApp']>;
 export function readGithubApp(
   { appId, installationId, privateKeyFile = '', secret }: GithubAppConfig,
   places: SecretPlaces,
-): { appId: string; installationId: string; privateKey: string; keyName: string } {
+): { appId: string; installationId: string; privateKey: string; keyName: string; isPublic: boolean } {
   if (secret === undefined) {
     const privateKey = readText(privateKeyFile, 'GitHub App key');
-    return { appId: String(appId), installationId: String(installationId), privateKey, keyName: privateKeyFile };
+    const ids = { appId: String(appId), installationId: String(installationId), isPublic: true };
+    return { ...ids, privateKey, keyName: privateKeyFile };
   }
   const held = places.readClusterSecret(secret);
   const pickId = (keys: readonly string[], pattern: RegExp): string => {
@@ -42,6 +43,7 @@ export function readGithubApp(
     ),
     privateKey: pickText(held, ['githubAppPrivateKey', 'privateKey']),
     keyName: nameSecret(held),
+    isPublic: appId !== undefined && installationId !== undefined,
   };
 }
 

@@ -19,11 +19,11 @@ const passwordKeys = ['password', 'token', 'bearerToken'];
 export function readSecret(
   { username, passwordFile, passwordEnv, secret }: PasswordConfig,
   places: SecretPlaces,
-): { username: string; password: string } {
+): { username: string; password: string; origin?: string } {
   if (secret !== undefined) {
     const held = places.readClusterSecret(secret);
     const name = findLine(held, ['username']) ?? username ?? pickLine(held, ['username']);
-    return { username: name, password: pickLine(held, passwordKeys) };
+    return { username: name, password: pickLine(held, passwordKeys), origin: held.title };
   }
   const password = passwordFile === undefined ? places.env[passwordEnv ?? ''] : readSecretFile(passwordFile);
   if (password === undefined || password === '') {

@@ -37,13 +37,15 @@ export function createProblem(code: ErrorCode, message: string, about: ProblemFa
   };
 }
 
+const placeless: readonly ErrorCode[] = ['ConfigInvalid', 'SecretUnavailable'];
+
 /** The problem that a caught failure is; anything that is not a TallymanError is a bug and becomes `Internal`. */
 export function toProblem(error: unknown, about: { place?: Place; policy?: string } = {}): Problem {
   if (error instanceof TallymanError) {
     const { code, message, remedy, stops } = error;
     return createProblem(code, message, {
-      // A fault of the configuration is not at the place of the policy that met it.
-      place: error.place ?? (code === 'ConfigInvalid' ? undefined : about.place),
+      // A fault of the configuration, or of what it names, is not at the place of the policy that met it.
+      place: error.place ?? (placeless.includes(code) ? undefined : about.place),
       policy: error.policy ?? about.policy,
       remedy,
       stops,

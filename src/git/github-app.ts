@@ -17,6 +17,8 @@ export interface GithubAppIdentity {
   readonly privateKey: string;
   /** Name of the key's file or Secret, for messages. */
   readonly keyName: string;
+  /** Whether the IDs may be told. */
+  readonly isPublic: boolean;
 }
 
 export interface GithubAppOptions extends Pick<HttpRouteOptions, 'proxy' | 'tls'> {
@@ -83,8 +85,11 @@ export function createGithubApp(options: GithubAppOptions): GithubApp {
 async function fetchToken(options: GithubAppOptions): Promise<Token> {
   const { apiUrl, timeoutMs, nowMs } = options;
   const identity = options.readApp();
-  const { appId, installationId } = identity;
-  const task = `get a token of GitHub App "${appId}" for installation "${installationId}"`;
+  const { appId, installationId, isPublic, keyName } = identity;
+  const who = isPublic
+    ? `GitHub App "${appId}" for installation "${installationId}"`
+    : `the GitHub App in "${keyName}"`;
+  const task = `get a token of ${who}`;
   const startMs = nowMs();
   const jwt = formatJwt(parseKey(identity), { iss: appId, nowSeconds: Math.floor(startMs / 1000) });
   const routes = createHttpRoutes({ ...options, task });

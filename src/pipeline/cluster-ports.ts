@@ -23,6 +23,8 @@ export interface Reconcilers {
 
 /** The cluster as the daemon has it. */
 export interface ClusterSession {
+  /** Has that called after each change of a Secret that is used, in place of what was called before. */
+  onSecretChange(listener: () => void): void;
   /** Undefined where nobody asks for them. */
   readonly reconcilers: Reconcilers | undefined;
   /** Keeps what is known of the cluster up to date, and tells what is to be told, until the signal aborts. Never throws. */

@@ -76,7 +76,7 @@ export interface KeptAnswers<Value> {
   /** Those that somebody wants, with when the registry last answered, or where it never did when they were first asked for. */
   listWanted(): readonly WantedTopic[];
   /** Has the registry asked at the next look, also where one is under way that may have come too early; the repositories that this concerns. */
-  expect(concerns: (repository: ImageRepository) => boolean): readonly ImageRepository[];
+  expect(concerns: (repository: ImageRepository, isFailing: boolean) => boolean): readonly ImageRepository[];
 }
 
 /** `{ name: 'ghcr.io/acme/web', sinceMs: 1700000000000 }` */
@@ -200,7 +200,7 @@ export function createKeptAnswers<Value>(options: KeepOptions<Value>): KeptAnswe
     },
     listWanted: () => [...kept].flatMap(([name, known]) => (isWanted(known) ? [{ name, sinceMs: known.sinceMs }] : [])),
     expect(concerns) {
-      const concerned = [...kept].filter(([, { repository }]) => concerns(repository));
+      const concerned = [...kept].filter(([, { repository, state }]) => concerns(repository, state.failures > 0));
       for (const [name, known] of concerned) kept.set(name, { ...known, expectations: known.expectations + 1 });
       return concerned.map(([, { repository }]) => repository);
     },

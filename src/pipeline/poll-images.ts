@@ -29,6 +29,8 @@ export interface ImagePoller {
   readonly manifests: Looks<ManifestQuestion, ManifestInfo>;
   /** Something new is said to be in the repositories concerned: the next look at each asks the registry, of whichever worker. Those of them that were ever asked for. */
   expect(concerns: (repository: ImageRepository) => boolean): Promise<readonly ImageRepository[]>;
+  /** Has the registry asked at the next look where the last one here failed: what kept it from answering may be over. */
+  expectFailed(): void;
   /** Has each repository told whose tags are others than at the look before. */
   watch(onChange: (repository: ImageRepository) => void): void;
 }
@@ -85,6 +87,9 @@ export function createImagePoller(
       manifests.expect(concerns);
       const all = [...tags.expect(concerns), ...elsewhere];
       return [...new Map(all.map((repository) => [formatCanonical(repository), repository])).values()];
+    },
+    expectFailed() {
+      for (const looks of [manifests, tags]) looks.expect((_repository, isFailing) => isFailing);
     },
     watch: (onChange) => void watchers.push(onChange),
   };

@@ -35,6 +35,8 @@ export interface Worker {
    * Throws QueueUnavailable.
    */
   takeHint(hint: Hint, options: { signal: AbortSignal }): Promise<number>;
+  /** Has passes made as soon as may be, and what failed asked for again: credentials have changed. Never throws. */
+  tryAgain(options: { signal: AbortSignal }): void;
 }
 
 /** One of those that share the queues; alone where the queues are embedded. */
@@ -45,6 +47,12 @@ export function createWorker(repos: readonly WatchedRepo[], options: WorkerOptio
   const passJob = createPassJob(repos, { ...options, interest, scans: queues.scans });
   const scanJob = createScanJob({ tags: poller.tags, clock });
   const request = (subject: string) => ({ subject, delayMs: batchMs, urgent: true });
+  /** What cannot be told to the queue is found by the next pass. */
+  const ask = (subjectsNow: readonly string[], signal: AbortSignal): void => {
+    queues.passes.add(subjectsNow.map(request), { signal }).catch((error: unknown) => {
+      if (!signal.aborted) teller.tell([toProblem(error)]);
+    });
+  };
   const teller = createProblemTeller(log);
 
   /** What a lost queue has lost is there again after one interval. */
@@ -67,14 +75,14 @@ export function createWorker(repos: readonly WatchedRepo[], options: WorkerOptio
       await queues.passes.add(concerned.map(request), { signal });
       return concerned.length;
     },
+    tryAgain({ signal }) {
+      poller.expectFailed();
+      ask(subjects, signal);
+    },
     async run({ signal }) {
       const { passConcurrency, scanConcurrency } = options;
       poller.watch((repository) => {
-        const jobs = interest.concerned(repository).map(request);
-        // What cannot be told to the queue is found by the next pass.
-        queues.passes.add(jobs, { signal }).catch((error: unknown) => {
-          if (!signal.aborted) teller.tell([toProblem(error)]);
-        });
+        ask(interest.concerned(repository), signal);
       });
       await Promise.all([
         queues.passes.work(passJob, { concurrency: passConcurrency, drainMs, signal }),

@@ -36,6 +36,8 @@ export function toAnswerError(answer: HttpAnswer, { task, credential }: About): 
 /** The remedy for credentials that were sent and refused; undefined where there are none. */
 export function describeRefused(credential: Credential | undefined): string | undefined {
   if (credential === undefined) return undefined;
+  if (credential.origin !== undefined)
+    return `Correct ${credential.origin}, or let its credentials pull this repository: those sent were refused.`;
   const user = 'username' in credential && credential.username ? ` of user "${quote(credential.username, 80)}"` : '';
   return `Correct the credentials${user} where they come from, \`registries\` or \`credentialSources\` in the configuration, or let them pull this repository: those sent were refused.`;
 }

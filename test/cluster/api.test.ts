@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { inspect } from 'node:util';
 import { connectCluster } from '../../src/cluster/connect.ts';
 import { formatPath } from '../../src/cluster/resource-path.ts';
 import { TallymanError } from '../../src/error/tallyman-error.ts';
@@ -79,6 +86,42 @@ describe('the Kubernetes API', () => {
     assert.equal(types[0], 'ADDED');
     api.close();
   });
+});
+
+it('repeats nothing of a line that is no JSON', async (t) => {
+  const server = createServer((_request, response) => response.end('{"token":hunter2}\n'));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const folder = mkdtempSync(join(tmpdir(), 'tallyman-api-'));
+  t.after(() => {
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+  const kubeconfig = join(folder, 'kubeconfig');
+  const cluster = {
+    server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    'insecure-skip-tls-verify': true,
+  };
+  writeFileSync(
+    kubeconfig,
+    JSON.stringify({
+      clusters: [{ name: 'c', cluster }],
+      users: [{ name: 'u', user: {} }],
+      contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+      'current-context': 'c',
+    }),
+  );
+  const api = connectCluster({ kubeconfig });
+  const watch = async () => {
+    for await (const _line of api.watch({ path: '/x', signal })) assert.fail('that was a line');
+  };
+  await assert.rejects(watch, (error) => {
+    assert.ok(hasCode('ClusterUnavailable', /a line that is no JSON/)(error), inspect(error));
+    assert.doesNotMatch(inspect(error, { depth: 9 }), /hunter2|token/);
+    return true;
+  });
+  const read = api.request({ method: 'GET', path: '/x', signal });
+  await assert.rejects(read, (error) => !/hunter2/.test(inspect(error, { depth: 9 })));
+  api.close();
 });
 
 describe('connectCluster', () => {

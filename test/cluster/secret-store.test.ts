@@ -198,6 +198,32 @@ describe('createSecretStore', () => {
     });
   });
 
+  it('says when one has become something else, and only then', async () => {
+    await kubernetes.apply([secretOf('tallyman', 'rotated', { token: 'one' })]);
+    await withStore({ secrets: [{ name: 'rotated' }, { name: 'git' }] }, async (store) => {
+      let changes = 0;
+      store.onChange(() => {
+        changes += 1;
+      });
+      await kubernetes.kubectl(['annotate', 'secret', 'rotated', '-n', 'tallyman', 'touched=yes', '--overwrite']);
+      await kubernetes.apply([secretOf('tallyman', 'rotated', { token: 'three' })]);
+      await waitUntil(() => store.readSecret({ name: 'rotated' }).find('token') === 'three');
+      assert.equal(changes, 1);
+    });
+  });
+
+  it('asks for no name that a service account must not have', async () => {
+    const imagePullSecrets = ['pull-a', 'x,metadata.name!=y', '../git', ''].map((name) => ({ name }));
+    const metadata = { namespace: 'tallyman', name: 'builder' };
+    await kubernetes.kubectl(['replace', '--force', '-f', '-'], {
+      input: JSON.stringify({ apiVersion: 'v1', kind: 'ServiceAccount', metadata, imagePullSecrets }),
+    });
+    await withStore({ serviceAccounts: [{ name: 'builder' }] }, async (store, told) => {
+      const { secrets, faults } = store.listPullSecrets();
+      assert.deepEqual([secrets.map(({ title }) => title), faults, told], [['Secret "tallyman/pull-a"'], [], []]);
+    });
+  });
+
   it('keeps what it has while the API server is away, tells that once, and finds what changed meanwhile', async () => {
     await kubernetes.apply([
       secretOf('tallyman', 'git', { token: 'one' }),

@@ -9,6 +9,7 @@ import { placesOf } from './secret-places.ts';
 
 type Data = Readonly<Record<string, string>>;
 const secret = { name: 's' };
+const origin = 'Secret "own/s"';
 const cert = readFileSync('test/registry/tls/localhost-cert.pem', 'utf8');
 const key = readFileSync('test/registry/tls/localhost-key.pem', 'utf8');
 const apiUrl = 'https://api.github.com';
@@ -37,25 +38,25 @@ type ReaderName = keyof typeof readers;
 
 describe('a Secret of the cluster', () => {
   const taken: [reader: ReaderName, data: Data, value: unknown][] = [
-    ['registry', { username: 'u', password: 'p\n' }, { username: 'u', password: 'p' }],
-    ['registry', { username: 'u', token: ' t' }, { username: 'u', password: ' t' }],
-    ['repo', { username: 'u', password: 'p' }, { username: 'u', password: 'p' }],
-    ['repo', { token: 't' }, { username: 'x-access-token', password: 't' }],
-    ['repo', { bearerToken: 't\r\n' }, { username: 'x-access-token', password: 't' }],
+    ['registry', { username: 'u', password: 'p\n' }, { username: 'u', password: 'p', origin }],
+    ['registry', { username: 'u', token: ' t' }, { username: 'u', password: ' t', origin }],
+    ['repo', { username: 'u', password: 'p' }, { username: 'u', password: 'p', origin }],
+    ['repo', { token: 't' }, { username: 'x-access-token', password: 't', origin }],
+    ['repo', { bearerToken: 't\r\n' }, { username: 'x-access-token', password: 't', origin }],
     [
       'app',
       { githubAppID: '12\n', githubAppInstallationID: '34', githubAppPrivateKey: 'KEY\n' },
-      { appId: '12', installationId: '34', privateKey: 'KEY\n', keyName: 'Secret own/s' },
+      { appId: '12', installationId: '34', privateKey: 'KEY\n', keyName: 'Secret own/s', isPublic: false },
     ],
     [
       'app',
       { appId: 'Iv1.ab', installationId: '34', privateKey: 'KEY' },
-      { appId: 'Iv1.ab', installationId: '34', privateKey: 'KEY', keyName: 'Secret own/s' },
+      { appId: 'Iv1.ab', installationId: '34', privateKey: 'KEY', keyName: 'Secret own/s', isPublic: false },
     ],
     [
       'app with IDs',
       { privateKey: 'KEY' },
-      { appId: '1', installationId: '2', privateKey: 'KEY', keyName: 'Secret own/s' },
+      { appId: '1', installationId: '2', privateKey: 'KEY', keyName: 'Secret own/s', isPublic: true },
     ],
     [
       'ssh',

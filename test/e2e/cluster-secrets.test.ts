@@ -101,7 +101,11 @@ describe('credentials from Secrets of the cluster', () => {
     await kubernetes.apply([gitSecret('git', wrongPassword)]);
     const bare = makeRepo('rotating');
     const count = () => Number(runGit(bare, ['rev-list', '--count', 'main']));
+    // Far longer than the test: what happens, happens because a Secret has changed, or by the webhook.
+    const intervalSeconds = 3600;
     const config = world.configure('rotating', {
+      intervalSeconds,
+      maxIntervalSeconds: intervalSeconds,
       kubernetes: { kubeconfig, pullSecrets: [{ name: 'late-registry' }] },
       registries: [],
       repos: [remote('rotating', { name: 'git' })],

@@ -17,7 +17,7 @@ async function open(t: TestContext, change: Change = {}) {
   t.after(() => server.close());
   const app = createGithubApp({
     apiUrl: server.apiUrl,
-    readApp: () => ({ ...ids, keyName: 'app.pem', privateKey: server.privateKey, ...change }),
+    readApp: () => ({ ...ids, isPublic: true, keyName: 'app.pem', privateKey: server.privateKey, ...change }),
     timeoutMs: 5000,
     nowMs: () => clock.nowMs,
     ...change,
@@ -66,6 +66,13 @@ describe('a GitHub App', () => {
     ['a clock that is wrong', { nowMs: () => 1_800_003_600_000 }, 'RepoDenied', /Issued at/],
     ['no server', { apiUrl: 'http://127.0.0.1:1/' }, 'RepoUnavailable', /ECONNREFUSED/],
   ];
+  it('tells no ID that a Secret holds', async (t) => {
+    const { app } = await open(t, { appId: 'hunter2', keyName: 'Secret shop/app', isPublic: false });
+    const error = await app.read({ signal }).catch((reason) => reason);
+    assert.match(error.message, /^Cannot get a token of the GitHub App in "Secret shop\/app": the answer was HTTP 401/);
+    assert.doesNotMatch(inspect(error, { depth: 9 }), /hunter2/);
+  });
+
   for (const [name, change, code, words] of refusals)
     it(`tells ${name}`, async (t) => {
       const { app } = await open(t, change);

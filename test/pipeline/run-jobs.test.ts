@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { TallymanError } from '../../src/error/tallyman-error.ts';
 import { createImagePoller } from '../../src/pipeline/poll-images.ts';
 import { createWorker } from '../../src/pipeline/run-jobs.ts';
 import { createEmbeddedQueue } from '../../src/queue/embedded-queue.ts';
@@ -67,6 +68,29 @@ describe('createWorker', () => {
     }
     await until(() => passes() === 2);
     assert.match(repo.read('web-0.yaml'), /1\.2\.0/);
+    await stop();
+  });
+
+  it('tries again what failed once credentials have changed, long before its own time', async () => {
+    const { clock, tags, repo, registry, worker, stop, end, passes } = open();
+    await until(() => passes() === 1);
+    const denied = new TallymanError('SecretUnavailable', 'Cannot use Secret "shop/registry"');
+    tags.push('1.1.0');
+    registry.listTags = async () => Promise.reject(denied);
+    for (const ms of [1000, 70_000, 200]) {
+      await until(() => clock.sleepers >= 3);
+      for (let turns = 0; turns < 50; turns += 1) await new Promise(setImmediate);
+      clock.pass(ms);
+    }
+    for (let turns = 0; turns < 50; turns += 1) await new Promise(setImmediate);
+    assert.equal(passes(), 1);
+    registry.listTags = async () => listingOf(...tags);
+    worker.tryAgain({ signal: end.signal });
+    await until(() => clock.sleepers >= 3);
+    for (let turns = 0; turns < 50; turns += 1) await new Promise(setImmediate);
+    clock.pass(200);
+    await until(() => passes() === 2);
+    assert.match(repo.read('web-0.yaml'), /1\.1\.0/);
     await stop();
   });
 

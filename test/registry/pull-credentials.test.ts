@@ -51,7 +51,10 @@ describe('a registry that is asked with pull secrets', () => {
   it('is asked with each once where all are refused, and again with each at the next look', async (t) => {
     const { list, server } = await open(t, { auth: 'basic' }, { users: [wrong, { ...wrong, username: 'other' }] });
     for (let look = 1; look <= 2; look++) {
-      await assert.rejects(list(), { code: 'RegistryDenied' });
+      await assert.rejects(list(), {
+        code: 'RegistryDenied',
+        remedy: 'Correct Secret "shop/1", or let its credentials pull this repository: those sent were refused.',
+      });
       const tried = server.requests.flatMap(({ authorization }) => authorization ?? []);
       assert.deepEqual([tried.length, new Set(tried).size], [2 * look, 2]);
     }

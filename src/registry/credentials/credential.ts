@@ -2,20 +2,25 @@
 import type { TallymanError } from '../../error/tallyman-error.ts';
 import type { ImageRepository } from '../../image/reference.ts';
 
+interface Originated {
+  /** Where it comes from, for messages, where the user's name is not to be told: `Secret "shop/registry"` */
+  readonly origin?: string | undefined;
+}
+
 /** A user of a registry. A robot's token goes in as the password. */
-export interface UserCredential {
+export interface UserCredential extends Originated {
   readonly username: string;
   readonly password: string;
 }
 
 /** A refresh token that a token server takes instead of a password; `username` is the one to fall back to for GET. */
-export interface IdentityToken {
+export interface IdentityToken extends Originated {
   readonly username?: string | undefined;
   readonly identityToken: string;
 }
 
 /** A bearer token that is sent as it stands (`registrytoken` of Docker's configuration). */
-export interface BearerToken {
+export interface BearerToken extends Originated {
   readonly bearerToken: string;
 }
 

@@ -86,7 +86,8 @@ function listCredentials(contents: readonly DockerAuth[], repository: ImageRepos
   for (const { key, content } of matches) {
     try {
       const credential = readAuth(content, key, keyOf(repository));
-      found.set(JSON.stringify(credential), credential);
+      const identity = JSON.stringify(credential);
+      if (!found.has(identity)) found.set(identity, { ...credential, origin: content.origin });
     } catch (error) {
       fault ??= error;
     }

@@ -9,8 +9,12 @@ import { createPullSecretsSource } from '../../../src/registry/credentials/pull-
 const { signal } = new AbortController();
 const entry = (username: string): object => ({ auth: Buffer.from(`${username}:hunter2`).toString('base64') });
 const modern = (auths: object): string => JSON.stringify({ auths });
-const one = { username: 'one', password: 'hunter2' };
-const two = { username: 'two', password: 'hunter2' };
+/** As the source gives it for the secret of that number. */
+const of = (secret: number, username: string) => ({
+  username,
+  password: 'hunter2',
+  origin: `Secret "shop/s${secret}"`,
+});
 
 /** The source over these texts, which a test may change; what it told last is in `told`. */
 function prepare(texts: string[], faults: Error[] = []) {
@@ -27,41 +31,43 @@ function prepare(texts: string[], faults: Error[] = []) {
 }
 
 describe('createPullSecretsSource', () => {
-  const rows: [name: string, texts: string[], image: string, username: string | undefined][] = [
+  const rows: [name: string, texts: string[], image: string, found: ReturnType<typeof of> | undefined][] = [
     ['no secrets', [], 'ghcr.io/acme/web', undefined],
     ['none for the host', [modern({ 'quay.io': entry('u') })], 'ghcr.io/acme/web', undefined],
-    ['.dockerconfigjson', [modern({ 'ghcr.io': entry('u') })], 'ghcr.io/acme/web', 'u'],
-    ['.dockercfg', [JSON.stringify({ 'https://index.docker.io/v1/': entry('hub') })], 'nginx', 'hub'],
+    ['.dockerconfigjson', [modern({ 'ghcr.io': entry('u') })], 'ghcr.io/acme/web', of(1, 'u')],
+    ['.dockercfg', [JSON.stringify({ 'https://index.docker.io/v1/': entry('hub') })], 'nginx', of(1, 'hub')],
     [
       'the earlier secret of two with the same key',
       [modern({}), modern({ 'a.io': entry('one') }), modern({ 'a.io': entry('two') })],
       'a.io/x',
-      'one',
+      of(2, 'one'),
     ],
     [
       'a closer path in a later secret',
       [modern({ 'a.io': entry('one') }), modern({ 'a.io/x': entry('two') })],
       'a.io/x/y',
-      'two',
+      of(2, 'two'),
     ],
-    ['a name before a wildcard', [modern({ '*.a.io': entry('one'), 'b.a.io': entry('two') })], 'b.a.io/x', 'two'],
-    ['a wildcard', [modern({ 'https://*.a.io': entry('one') })], 'b.a.io/x', 'one'],
-    ['a broken one before it', ['{', modern({ 'a.io': entry('one') })], 'a.io/x', 'one'],
-    ['a broken entry beside it', [modern({ 'a.io/x': 'hunter2', 'a.io': entry('one') })], 'a.io/x', 'one'],
+    [
+      'a name before a wildcard',
+      [modern({ '*.a.io': entry('one'), 'b.a.io': entry('two') })],
+      'b.a.io/x',
+      of(1, 'two'),
+    ],
+    ['a wildcard', [modern({ 'https://*.a.io': entry('one') })], 'b.a.io/x', of(1, 'one')],
+    ['a broken one before it', ['{', modern({ 'a.io': entry('one') })], 'a.io/x', of(2, 'one')],
+    ['a broken entry beside it', [modern({ 'a.io/x': 'hunter2', 'a.io': entry('one') })], 'a.io/x', of(1, 'one')],
     ['helpers are never run', [JSON.stringify({ credHelpers: { 'a.io': 'x' }, credsStore: 'x' })], 'a.io/x', undefined],
   ];
-  for (const [name, texts, image, username] of rows)
-    it(name, async () => {
-      const expected = username === undefined ? undefined : { username, password: 'hunter2' };
-      assert.deepEqual(await prepare(texts).find(image), expected);
-    });
+  for (const [name, texts, image, found] of rows)
+    it(name, async () => assert.deepEqual(await prepare(texts).find(image), found));
 
   it('uses a changed secret at once', async () => {
     const texts = [modern({ 'a.io': entry('one') })];
     const { find } = prepare(texts);
-    assert.deepEqual(await find('a.io/x'), one);
+    assert.deepEqual(await find('a.io/x'), of(1, 'one'));
     texts[0] = modern({ 'a.io': entry('two') });
-    assert.deepEqual(await find('a.io/x'), two);
+    assert.deepEqual(await find('a.io/x'), of(1, 'two'));
     texts.pop();
     assert.equal(await find('a.io/x'), undefined);
   });
@@ -69,16 +75,17 @@ describe('createPullSecretsSource', () => {
   it('gives the next one where one was refused, and begins anew where all were', async () => {
     const texts = [modern({ 'a.io': entry('one') }), modern({ 'a.io': entry('two') })];
     const { find, source } = prepare(texts);
+    const [one, two] = [of(1, 'one'), of(2, 'two')];
     const another = (refused: typeof one) => source.another?.({ host: 'a.io', path: 'x' }, refused);
     assert.deepEqual(await find('a.io/x'), one);
-    assert.equal(another({ username: 'of somebody else', password: 'x' }), false);
+    assert.equal(another(of(1, 'somebody else')), false);
     assert.equal(another(one), true);
     assert.deepEqual([await find('a.io/x'), await find('a.io/y')], [two, one]);
     assert.equal(another(two), false);
     assert.deepEqual(await find('a.io/x'), one);
     assert.equal(another(one), true);
     texts[0] = modern({ 'a.io': entry('rotated') });
-    assert.deepEqual(await find('a.io/x'), { username: 'rotated', password: 'hunter2' });
+    assert.deepEqual(await find('a.io/x'), of(1, 'rotated'));
   });
 
   it('gives a mirror what is for the mirror alone', async () => {
@@ -88,7 +95,7 @@ describe('createPullSecretsSource', () => {
     const find = () => mirrored.find(parseImageReference('nginx'), { signal });
     assert.equal(await find(), undefined);
     texts.push(modern({ 'mirror.example:8443': entry('one') }));
-    assert.deepEqual(await find(), one);
+    assert.deepEqual(await find(), of(2, 'one'));
   });
 
   it('tells what it cannot use as long as that is so, and has it for the reason where nothing was found', async () => {
@@ -96,7 +103,7 @@ describe('createPullSecretsSource', () => {
     const faults = [missing];
     const texts = ['{"auths":{"a.io":"hunter2"', modern({ 'a.io': entry('one') })];
     const { find, source, told } = prepare(texts, faults);
-    assert.deepEqual(await find('a.io/x'), one);
+    assert.deepEqual(await find('a.io/x'), of(2, 'one'));
     assert.deepEqual(
       told.last.map(({ message }) => message),
       [
