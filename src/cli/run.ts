@@ -49,10 +49,10 @@ async function runOnce(context: Parameters<typeof commitAndPropose>[0], { log, s
 }
 
 function describe(report: WholeReport): string {
-  const { commits, policyCount, proposals } = report;
+  const { commits, policies, proposals } = report;
   const open = proposals.filter(({ state }) => state === 'opened' || state === 'updated').length;
   if (commits.length === 0 && open > 0) return `proposed updates in ${open} pull request${open === 1 ? '' : 's'}`;
-  if (commits.length === 0) return `nothing to commit for ${policyCount} ${policyCount === 1 ? 'policy' : 'policies'}`;
+  if (commits.length === 0) return `nothing to commit for ${policies.length} ${policies.length === 1 ? 'policy' : 'policies'}`;
   const count = countUpdates(report);
   return `committed ${count} update${count === 1 ? '' : 's'} as ${commits.map(({ commit }) => commit).join(', ')}`;
 }

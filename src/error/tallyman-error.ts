@@ -19,6 +19,8 @@ export interface ObjectName {
 export interface StoppedUpdate {
   /** `namespace/name` */
   readonly policy: string;
+  /** What the policy is written as. */
+  readonly object: ObjectName | undefined;
   readonly from: string | undefined;
   readonly to: string;
 }

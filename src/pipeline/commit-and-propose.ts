@@ -1,7 +1,6 @@
 /** One pass in both modes: commits on the watched branch, then pull requests into it. */
 import { earliest } from '../collection/earliest.ts';
 import { dedupeProblems, toProblem } from '../error/problem.ts';
-import type { Policy } from '../policy/policy.ts';
 import { listTagQuestions } from './list-tag-questions.ts';
 import type { TagQuestion } from './poll-images.ts';
 import { proposeChanges } from './propose-changes.ts';
@@ -12,8 +11,6 @@ import { type PassReport, runPass } from './run-pass.ts';
 /** What a pass did, with what became of branches and pull requests. */
 export interface WholeReport extends PassReport {
   readonly proposals: readonly Proposal[];
-  /** All that can be used, in both modes. */
-  readonly policies: readonly Policy[];
   /** What the policies ask registries, each image repository once. */
   readonly questions: readonly TagQuestion[];
 }
@@ -24,14 +21,13 @@ export async function commitAndPropose(
   options: { signal: AbortSignal },
 ): Promise<WholeReport> {
   const report = await runPass(context, options);
-  const { policies } = await context.memory.read(context.repo, report.snapshot, options);
+  const { policies } = report;
   const questions = listTagQuestions(policies, context);
   try {
     const { proposals, problems, wakeMs } = await proposeChanges(context, policies, options);
     // Both modes tell what is wrong with files.
     return {
       ...report,
-      policies,
       questions,
       proposals,
       problems: dedupeProblems([...report.problems, ...problems]),
@@ -40,6 +36,6 @@ export async function commitAndPropose(
   } catch (error) {
     options.signal.throwIfAborted();
     const problems = dedupeProblems([...report.problems, toProblem(error)]);
-    return { ...report, policies, questions, proposals: [], problems };
+    return { ...report, questions, proposals: [], problems };
   }
 }

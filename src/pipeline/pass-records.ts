@@ -109,7 +109,7 @@ function toSamples(repo: string, { found, failure }: Known): readonly Sample[] {
   return [
     ...counted,
     { name: 'tallyman_last_pass_timestamp_seconds', labels: { repo }, value: found.wallMs / 1000 },
-    { name: 'tallyman_policies', labels: { repo }, value: report.policyCount },
+    { name: 'tallyman_policies', labels: { repo }, value: report.policies.length },
     { name: 'tallyman_policies_held', labels: { repo }, value: new Set(held).size },
     { name: 'tallyman_policies_waiting', labels: { repo }, value: new Set(waiting).size },
   ];

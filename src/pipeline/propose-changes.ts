@@ -12,6 +12,7 @@ import { identifyBase } from './propose-mark.ts';
 import { type Proposal, type StepContext, takeStep } from './propose-step.ts';
 import { isProposed, nameGroup, type ProposingContext } from './proposing-context.ts';
 import { openLookup, type PlannedPass, planPass } from './run-pass.ts';
+import { addStopped, listStopped } from './stopped-updates.ts';
 
 /** What became of the branches and pull requests in one pass. */
 export interface ProposedChanges {
@@ -144,10 +145,10 @@ async function takeSteps(
       const { problem, ...done } = await takeStep(context, step, { planned, signal });
       const updates = 'wanted' in step ? (planned?.updates ?? []) : [];
       proposals.push({ ...done, branch, updates });
-      if (problem !== undefined) problems.push(problem);
+      if (problem !== undefined) problems.push({ ...problem, ...(planned && { stops: listStopped(planned) }) });
     } catch (error) {
       signal.throwIfAborted();
-      problems.push(toProblem(error));
+      problems.push(toProblem(planned === undefined ? error : addStopped(error, planned)));
     }
   }
   return { proposals, problems };

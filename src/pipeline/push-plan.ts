@@ -1,11 +1,12 @@
 /** Makes one commit of a plan, on the branch as it is, or of a new plan where the branch moved. */
 import type { Edit, Update } from '../edit/plan.ts';
 import { createProblem, type Problem } from '../error/problem.ts';
-import { TallymanError } from '../error/tallyman-error.ts';
+import type { StoppedUpdate } from '../error/tallyman-error.ts';
 import { readMarks } from '../hold/marks.ts';
 import { identifyPlan } from './commit-message.ts';
 import type { Clock, CommitAuthor, RepoHistory, YamlRepo } from './ports.ts';
 import type { PlannedPass } from './run-pass.ts';
+import { addStopped, listStopped } from './stopped-updates.ts';
 
 /** One commit that a pass made. */
 export interface MadeCommit {
@@ -55,11 +56,11 @@ export async function pushPlan(
     const whenMs = context.clock.wallMs();
     const outcome = await context.repo
       .push({ base, changes, message, author: context.author, whenMs }, options)
-      .catch((error: unknown) => Promise.reject(addStopped(error, updates)));
+      .catch((error: unknown) => Promise.reject(addStopped(error, planned)));
     if (outcome.kind === 'pushed')
       return { planned, made: { commit: outcome.commit, group, updates, edits }, tries, problems };
     if (tries === maxPushTries) {
-      return { planned, made: undefined, tries, problems: [...problems, describeRace(tries, updates)] };
+      return { planned, made: undefined, tries, problems: [...problems, describeRace(tries, listStopped(planned))] };
     }
     await pauseBeforeTry(context.clock, tries, options);
     const { commit: from } = await context.repo.fetch(options);
@@ -92,14 +93,7 @@ async function findPlan(
   return undefined;
 }
 
-export function describeRace(tries: number, stops?: readonly Update[]): Problem {
+export function describeRace(tries: number, stops?: readonly StoppedUpdate[]): Problem {
   const message = `Cannot push: the branch moved ${tries} times while the commit was made, a quiet moment was wanted`;
   return createProblem('PushRaced', message, { stops });
-}
-
-/** The failure, which says what it stopped. */
-function addStopped(error: unknown, stops: readonly Update[]): unknown {
-  if (!(error instanceof TallymanError)) return error;
-  const { code, message, place, policy, remedy, cause } = error;
-  return new TallymanError(code, message, { place, policy, remedy, cause, stops });
 }

@@ -40,7 +40,8 @@ export interface PassContext {
 /** What would be committed, and all that was found on the way. */
 export interface PlannedPass {
   readonly snapshot: Snapshot;
-  readonly policyCount: number;
+  /** All that can be used, in both modes. */
+  readonly policies: readonly Policy[];
   readonly selections: readonly Selection[];
   /** Edits of files that were proved; their new bytes are in `changes`. */
   readonly edits: readonly Edit[];
@@ -153,7 +154,7 @@ export async function planPass(context: PassContext, lookup: ImageLookup, option
   const said = { sources: selected.sources, holds, kept, base: snapshot.commit };
   return {
     snapshot,
-    policyCount: contents.policies.length,
+    policies: contents.policies,
     selections: selected.selections,
     edits,
     updates: listUpdates(edits),

@@ -7,7 +7,7 @@ import type { Proposal } from './propose-step.ts';
 
 /** One line for each commit, each selection worth one and each pull request that changed; problems as they come and go. */
 export function tellReport(report: WholeReport, log: Log, teller: ProblemTeller): void {
-  const { commit, commits, updates, snapshot, policyCount, tries } = report;
+  const { commit, commits, updates, snapshot, policies, tries } = report;
   for (const made of commits) {
     for (const update of made.updates) {
       log.info(
@@ -17,7 +17,7 @@ export function tellReport(report: WholeReport, log: Log, teller: ProblemTeller)
     }
   }
   for (const proposal of report.proposals) tellProposal(proposal, log);
-  log.debug({ commit: commit ?? snapshot.commit, policies: policyCount, updates: updates.length, tries }, 'pass done');
+  log.debug({ commit: commit ?? snapshot.commit, policies: policies.length, updates: updates.length, tries }, 'pass done');
   teller.tell(report.problems);
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { TallymanError } from '../../src/error/tallyman-error.ts';
 import { type PassContext, runPass } from '../../src/pipeline/run-pass.ts';
+import { testPolicy } from '../make-policy.ts';
 import { fakeRegistry, listingOf } from './fake-registry.ts';
 import { type FakeYamlRepo, fakeYamlRepo, passOver, repoFiles } from './fake-yaml-repo.ts';
 
@@ -54,7 +55,8 @@ describe('runPass with groups', () => {
       [commits.map(({ group }) => group), problems.map(({ code }) => code)],
       [['back'], ['PushRejected']],
     );
-    const stops = [{ policy: 'shop/a', image: 'ghcr.io/acme/a', from: '1.0.0', to: '1.1.0' }];
+    const { object } = testPolicy({ name: 'a' });
+    const stops = [{ policy: 'shop/a', object, from: '1.0.0', to: '1.1.0' }];
     assert.deepEqual(problems[0]?.stops, stops);
   });
 });

@@ -1,0 +1,16 @@
+/** What a failure kept from being written: those whom it concerns are told of it. */
+import { type StoppedUpdate, TallymanError } from '../error/tallyman-error.ts';
+import type { PlannedPass } from './run-pass.ts';
+
+/** The updates of a plan, with the objects of their policies. */
+export function listStopped({ updates, policies }: Pick<PlannedPass, 'updates' | 'policies'>): readonly StoppedUpdate[] {
+  const objects = new Map(policies.map(({ key, object }) => [key, object]));
+  return updates.map(({ policy, from, to }) => ({ policy, object: objects.get(policy), from, to }));
+}
+
+/** The failure, which says that it stopped the plan; what is no TallymanError as it is. */
+export function addStopped(error: unknown, planned: Pick<PlannedPass, 'updates' | 'policies'>): unknown {
+  if (!(error instanceof TallymanError)) return error;
+  const { code, message, place, policy, remedy } = error;
+  return new TallymanError(code, message, { place, policy, remedy, cause: error, stops: listStopped(planned) });
+}
