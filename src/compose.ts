@@ -18,8 +18,9 @@ import type { RepoConfig } from './config/repo-schema.ts';
 import type { Config, CredentialSourceName, RegistryConfig } from './config/schema.ts';
 import { findSecretRefs } from './config/secret-ref-schema.ts';
 import { type Problem, toProblem } from './error/problem.ts';
+import { formatCommitUrl } from './forge/commit-url.ts';
 import { type ClosableForge, createForge } from './forge/create-forge.ts';
-import { findForge } from './forge/find-forge.ts';
+import { type ForgePlace, findForge } from './forge/find-forge.ts';
 import type { TransportSettings } from './git/create-transport.ts';
 import { createGithubApp } from './git/github-app.ts';
 import { createCommitSigner, type SignCommit } from './git/sign-commit.ts';
@@ -32,6 +33,7 @@ import { createHoldMemory } from './pipeline/find-holds.ts';
 import type { HostPace, Ledger } from './pipeline/job-ports.ts';
 import { createRegistryMeter, type RegistryMeter } from './pipeline/measure-registries.ts';
 import { type Metrics, noMetrics } from './pipeline/metrics-ports.ts';
+import { findLongestPauseMs } from './pipeline/pass-job.ts';
 import { createImagePoller, type ImagePoller, type PollOptions } from './pipeline/poll-images.ts';
 import type { Clock, Log, Registry } from './pipeline/ports.ts';
 import { createProposalMemory } from './pipeline/propose-facts.ts';
@@ -56,9 +58,12 @@ import { createSteadyClock } from './steady-clock.ts';
 
 /** Makes the adapters that the configuration asks for. Nothing is contacted yet but the cluster, where it has secrets. */
 export const openSession: OpenSession = async (config, log) => {
-  const cluster = typeof config.kubernetes === 'object' ? await openCluster(config, config.kubernetes, log) : undefined;
+  const measured: Measured = { metrics: noMetrics, render: undefined };
+  const telling = { log, metrics: () => measured.metrics };
+  const cluster =
+    typeof config.kubernetes === 'object' ? await openCluster(config, config.kubernetes, telling) : undefined;
   try {
-    return await openParts(config, { log, cluster });
+    return await openParts(config, { log, cluster, measured });
   } catch (error) {
     cluster?.close();
     throw error;
@@ -67,14 +72,13 @@ export const openSession: OpenSession = async (config, log) => {
 
 async function openParts(
   config: Config,
-  { log, cluster }: { log: Log; cluster: Cluster | undefined },
+  { log, cluster, measured }: { log: Log; cluster: Cluster | undefined; measured: Measured },
 ): Promise<Session> {
   const places: SecretPlaces = {
     env: process.env,
     readClusterSecret: cluster === undefined ? noClusterSecrets : cluster.secrets.readSecret,
   };
   const shared = config.redis && (await openShared(config.redis, { log, places }));
-  const measured: Measured = { metrics: noMetrics, render: undefined };
   const meter = createRegistryMeter({ metrics: () => measured.metrics, clock: systemClock });
   const registry = openRegistry(config, { log, meter, pace: shared?.pace, places, cluster });
   const looks = new AbortController();
@@ -90,6 +94,7 @@ async function openParts(
     cluster,
     async openMetrics() {
       if (config.server !== undefined) Object.assign(measured, await openMetrics(meter));
+      if (cluster !== undefined) measured.metrics.onScrape('events', cluster.listSamples);
       return measured.metrics;
     },
     startServer: (needs) => config.server && startServer(config.server, { ...needs, ...measured, places, log }),
@@ -140,15 +145,26 @@ async function openShared(
 const secretPatienceMs = 5000;
 
 /** Its packages, which take a third of a second and some 90 MB, are loaded only here. */
-async function openCluster(config: Config, kubernetes: KubernetesConfig, log: Log): Promise<Cluster> {
+async function openCluster(
+  config: Config,
+  kubernetes: KubernetesConfig,
+  { log, metrics }: { log: Log; metrics: () => Metrics },
+): Promise<Cluster> {
   const { openCluster: open } = await import('./cluster/open-cluster.ts');
   const createTeller = () => {
     const teller = createProblemTeller(log);
     return (problem: Problem | undefined) => teller.tell(problem === undefined ? [] : [problem]);
   };
   const { kubernetes: _lists, ...rest } = config;
-  const secretNeeds = { ...kubernetes, secrets: findSecretRefs(rest) };
-  const cluster = open(kubernetes, { clock: systemClock, secretNeeds, createTeller });
+  const { POD_NAME: name, POD_NAMESPACE: namespace, POD_UID: uid } = process.env;
+  const cluster = open(kubernetes, {
+    clock: systemClock,
+    secretNeeds: { ...kubernetes, secrets: findSecretRefs(rest) },
+    createTeller,
+    metrics,
+    forgetMs: 2 * findLongestPauseMs(config.intervalSeconds * 1000),
+    pod: { name, namespace, uid },
+  });
   await cluster.secrets.open({ patienceMs: secretPatienceMs });
   return cluster;
 }
@@ -299,7 +315,8 @@ function openRepo(
     pushOptions: repo.pushOptions,
     log: (message, fields) => log.debug(fields, message),
   });
-  const forge = openForge(repo, transport, places);
+  const place = repo.url === undefined ? undefined : findForge(repo.url, repo.forge ?? {});
+  const forge = openForge(place, repo.forge ?? {}, { transport, places });
   const proposing = forge === undefined ? undefined : { forge, branches: yamlRepo, memory: createProposalMemory() };
   const context = {
     repo: yamlRepo,
@@ -318,6 +335,7 @@ function openRepo(
   const session: RepoSession = {
     name: repo.url ?? path ?? '',
     context,
+    formatCommitUrl: (commit) => place && formatCommitUrl(place, commit),
     check: (options) =>
       checkRepo(files, createRepoMemory(repo.paths), { ...options, allowedRegistries: config.allowedRegistries }),
   };
@@ -331,13 +349,12 @@ function openRepo(
 
 /** Undefined where neither the address nor the configuration says what forge it is. */
 function openForge(
-  { url, forge: settings = {} }: RepoConfig,
-  { credential, tls, proxy }: TransportSettings,
-  places: SecretPlaces,
+  place: ForgePlace | undefined,
+  { tokenFile, tokenEnv, secret }: NonNullable<RepoConfig['forge']>,
+  { transport, places }: { transport: TransportSettings; places: SecretPlaces },
 ): ClosableForge | undefined {
-  const place = url === undefined ? undefined : findForge(url, settings);
   if (place === undefined) return undefined;
-  const { tokenFile, tokenEnv, secret } = settings;
+  const { credential, tls, proxy } = transport;
   const read = async (options: { signal: AbortSignal }) => {
     if ((tokenFile ?? tokenEnv ?? secret) !== undefined) {
       const { password } = readRepoCredential({ tokenFile, tokenEnv, secret }, places);

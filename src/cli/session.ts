@@ -21,6 +21,8 @@ export interface RepoSession {
   /** As the configuration names it: address or path. */
   readonly name: string;
   readonly context: ProposingContext;
+  /** Where people look at a commit; undefined where it is not known what forge it is. */
+  formatCommitUrl(commit: string): string | undefined;
   /** Validates files as they are: of a local work tree those on disk, committed or not. */
   check(options: { signal: AbortSignal }): Promise<CheckReport>;
 }

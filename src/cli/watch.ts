@@ -6,11 +6,13 @@ import { createOutcomeTeller } from '../pipeline/apply-outcome.ts';
 import { type AppliedWatch, type AwaitedRepo, createAppliedWatch } from '../pipeline/await-applied.ts';
 import { createMeasuring } from '../pipeline/measure-work.ts';
 import type { Metrics } from '../pipeline/metrics-ports.ts';
+import { findLongestPauseMs } from '../pipeline/pass-job.ts';
 import type { PassObserver } from '../pipeline/pass-records.ts';
 import type { Log } from '../pipeline/ports.ts';
 import { createProbes } from '../pipeline/probes.ts';
 import { createWorker } from '../pipeline/run-jobs.ts';
 import { createStatusObserver } from '../pipeline/show-status.ts';
+import { createEventObserver } from '../pipeline/tell-events.ts';
 import { createProblemTeller } from '../pipeline/tell-report.ts';
 import { exitCodes, type ServerNeeds, type Session } from './session.ts';
 
@@ -22,6 +24,7 @@ interface WatchOptions {
 
 /** A pass that waits for nobody ends well in that time; one that is cut off on the way has written all or nothing. */
 const drainMs = 1000;
+const flushMs = 2000;
 /** Deciding and editing are work for one processor; what more is under way waits for Git. */
 const passConcurrency = 4;
 const scanConcurrency = 64;
@@ -35,7 +38,11 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
   const subjects = session.repos.map(({ name }, index) => `${name} ${config.repos[index]?.branch ?? ''}`.trimEnd());
   const { clock, queues } = session;
   const metrics = await session.openMetrics();
-  const measuring = createMeasuring(subjects, { metrics, clock, forgetMs: 2 * findLongestPauseMs(config) });
+  const measuring = createMeasuring(subjects, {
+    metrics,
+    clock,
+    forgetMs: 2 * findLongestPauseMs(config.intervalSeconds * 1000),
+  });
   const applied = watchApplied(session, { config, log, subjects, metrics });
   const poller = session.openPoller({
     onLook(topic, outcome) {
@@ -58,7 +65,7 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
     passConcurrency,
     scanConcurrency,
     drainMs,
-    observers: [measuring.records, ...listTellers(session), ...(applied === undefined ? [] : [applied])],
+    observers: [measuring.records, ...listTellers(session, subjects), ...(applied === undefined ? [] : [applied])],
   });
   session.cluster?.onSecretChange(() => worker.tryAgain({ signal }));
   const server = await startServer(session, log, {
@@ -73,6 +80,8 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
   if (server === 'failed') return exitCodes.usage;
   try {
     await Promise.all([worker.run({ signal }), session.cluster?.run({ signal }), applied?.run({ signal })]);
+    // What the last passes did is told, too.
+    await session.cluster?.flush({ signal: AbortSignal.timeout(flushMs) });
   } finally {
     await server?.close();
   }
@@ -81,8 +90,12 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
 }
 
 /** Who tells a cluster of each pass. */
-function listTellers({ cluster }: Session): readonly PassObserver[] {
-  return cluster?.status === undefined ? [] : [createStatusObserver(cluster.status)];
+function listTellers({ cluster, repos }: Session, subjects: readonly string[]): readonly PassObserver[] {
+  const sources = repos.map(({ formatCommitUrl }, index) => ({ subject: subjects[index] ?? '', formatCommitUrl }));
+  return [
+    ...(cluster?.status === undefined ? [] : [createStatusObserver(cluster.status)]),
+    ...(cluster?.events === undefined ? [] : [createEventObserver(cluster.events, sources)]),
+  ];
 }
 
 interface WatchedWork {
@@ -116,11 +129,6 @@ function watchApplied(
     },
     isAlone: config.redis === undefined,
   });
-}
-
-/** Between two passes over one Yaml repo, also after failures. */
-function findLongestPauseMs({ intervalSeconds }: Config): number {
-  return 1.1 * Math.max(intervalSeconds * 1000, 15 * 60_000);
 }
 
 async function startServer(session: Session, log: Log, needs: ServerNeeds) {

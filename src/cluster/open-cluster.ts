@@ -1,9 +1,11 @@
 /** What Tallyman does in a cluster, put together. Loaded only where `kubernetes` is not off. */
 import type { Problem } from '../error/problem.ts';
 import type { ClusterSession } from '../pipeline/cluster-ports.ts';
+import type { Metrics, Sample } from '../pipeline/metrics-ports.ts';
 import type { Clock } from '../pipeline/ports.ts';
 import type { KubernetesApi } from './api.ts';
 import { type ClusterPlace, connectCluster } from './connect.ts';
+import { type OwnPod, openEvents } from './open-events.ts';
 import { watchPolicyObjects } from './policy-objects.ts';
 import { createStatusWriter } from './policy-status.ts';
 import { createReconcilers } from './reconcilers.ts';
@@ -14,12 +16,17 @@ export interface ClusterOptions {
   readonly secretNeeds: SecretNeeds;
   /** Tells what keeps a part from working once, and that it is over; each part has a teller of its own. */
   readonly createTeller: () => (problem: Problem | undefined) => void;
+  readonly pod: OwnPod;
+  readonly metrics: () => Pick<Metrics, 'count'>;
+  /** What a Yaml repo's passes found so long ago may be over: another worker makes them. */
+  readonly forgetMs: number;
 }
 
 export interface Cluster extends ClusterSession {
   readonly api: KubernetesApi;
   /** To be opened by whoever opens the session: commands that make one pass need Secrets too, and never `run`. */
   readonly secrets: SecretStore;
+  listSamples(): readonly Sample[];
   close(): void;
 }
 
@@ -34,10 +41,12 @@ interface ReconcilerParts {
 interface ClusterParts extends ClusterPlace {
   readonly status: boolean;
   readonly reconcilers: ReconcilerParts;
+  readonly events: boolean;
 }
 
 /** Nothing is contacted before `run`, or before its secrets are opened. Throws `ConfigInvalid`. */
-export function openCluster(wanted: ClusterParts, { clock, secretNeeds, createTeller }: ClusterOptions): Cluster {
+export function openCluster(wanted: ClusterParts, options: ClusterOptions): Cluster {
+  const { clock, secretNeeds, createTeller } = options;
   const api = connectCluster(wanted);
   const secrets = createSecretStore(api, { needs: secretNeeds, clock, createTeller });
   const policies = watchPolicyObjects(api, {
@@ -52,14 +61,26 @@ export function openCluster(wanted: ClusterParts, { clock, secretNeeds, createTe
   const { namespaces } = wanted.reconcilers;
   const reconcilers =
     products.length === 0 ? undefined : createReconcilers(api, { clock, products, namespaces, createTeller });
+  const events = wanted.events ? openEvents({ ...options, api, policies }) : undefined;
   return {
     api,
     secrets,
     onSecretChange: secrets.onChange,
     status,
     reconcilers,
-    async run(options) {
-      await Promise.all([policies.run(options), status?.run(options), reconcilers?.run(options)]);
+    events,
+    listSamples: () => events?.listSamples() ?? [],
+    async run({ signal }) {
+      const parts = [policies, status, reconcilers, events];
+      await Promise.all(parts.map((part) => part?.run({ signal })));
+    },
+    async flush({ signal }) {
+      if (events === undefined || events.countUntold() === 0) return;
+      const over = new AbortController();
+      const watching = policies.isKnown() ? undefined : policies.run({ signal: over.signal });
+      await events.flush({ signal });
+      over.abort(new Error('all is told'));
+      await watching;
     },
     close() {
       secrets.close();

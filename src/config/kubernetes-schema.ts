@@ -62,6 +62,10 @@ const clusterSchema = z.strictObject({
     .max(100)
     .default([])
     .describe('Service accounts whose imagePullSecrets are used in the same way.'),
+  events: z
+    .boolean()
+    .default(true)
+    .describe('Tell as Events what was committed, what waits and what is wrong, each at its policy.'),
 });
 
 export const kubernetesSchema = z

@@ -20,7 +20,7 @@ const kindsByHost: Readonly<Record<string, ForgeKind>> = {
 };
 
 /** Where the API stands below the forge's own address. Source: GitHub Enterprise Server, GitLab and Gitea, each "REST API". */
-const apiPaths: Readonly<Record<ForgeKind, string>> = { github: '/api/v3', gitlab: '/api/v4', gitea: '/api/v1' };
+export const apiPaths: Readonly<Record<ForgeKind, string>> = { github: '/api/v3', gitlab: '/api/v4', gitea: '/api/v1' };
 
 /**
  * The place behind a repository's address; `kind` and `apiUrl` are what the configuration says. Undefined where neither

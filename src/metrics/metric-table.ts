@@ -142,9 +142,26 @@ export const metricTable: MetricTable = {
     help: 'Deliveries that were answered.',
     labels: { hook: 'its name', status: 'HTTP status of the answer' },
   },
+  tallyman_events_total: {
+    type: 'counter',
+    help: 'Kubernetes Events that were told.',
+    labels: {
+      outcome: 'created, repeated (in the series of one that is there) or refused (by the API server, for good)',
+    },
+  },
+  tallyman_events_dropped_total: {
+    type: 'counter',
+    help: 'Kubernetes Events that were never told, because too many waited or the program ended.',
+    labels: {},
+  },
+  tallyman_events_waiting: {
+    type: 'gauge',
+    help: 'Kubernetes Events that are still to be told; they wait while the API server is away.',
+    labels: {},
+  },
   tallyman_scrape_errors_total: {
     type: 'counter',
     help: 'Readings of gauges that failed or lasted too long; those are missing in that scrape.',
-    labels: { source: 'build, queues, images, registries or repos' },
+    labels: { source: 'build, queues, images, registries, repos or events' },
   },
 };

@@ -31,6 +31,10 @@ export interface ClusterSession {
   run(options: CallOptions): Promise<void>;
   /** Undefined where the configuration does not want it. */
   readonly status: StatusBoard | undefined;
+  /** Undefined where the configuration does not want them. */
+  readonly events: EventRecorder | undefined;
+  /** Tells what is still to be told, where `run` does not or no longer; whatever is left when the signal aborts is lost, and that is told. Never throws. */
+  flush(options: CallOptions): Promise<void>;
 }
 
 /** One condition of a policy's status. */
@@ -108,4 +112,31 @@ export interface PullSecretList {
 export interface ClusterSecrets {
   readonly readSecret: ReadClusterSecret;
   listPullSecrets(): PullSecretList;
+}
+
+/**
+ * What people are told about an object, or about Tallyman itself where `about` is undefined. Text may be of any length, and
+ * of anybody.
+ */
+export interface StatusEvent {
+  /** In CamelCase: an error code, or `ImageUpdated`, `ImageProposed`, `ImageWaiting`, … */
+  readonly reason: string;
+  readonly type: 'Normal' | 'Warning';
+  readonly about: ObjectName | undefined;
+  /** In CamelCase: what was done, or tried. */
+  readonly action: string;
+  /** For people; what is above 1 KiB is cut off. */
+  readonly note: string;
+  /** What tells it from others with that reason about that object: of the note what stays while it goes on. */
+  readonly id: string;
+  /** Whether it is told again, as a series, for as long as it stays so. */
+  readonly repeats: boolean;
+}
+
+/** Tells people through the cluster. Never throws, waits for nothing. */
+export interface EventRecorder {
+  /** What happened; the same again, also by another worker or after a restart, is told once. */
+  record(events: readonly StatusEvent[]): void;
+  /** What is so now, of one source: what is new is told, what stays is told again at a pace, and what is no longer there is over. */
+  keep(source: string, events: readonly StatusEvent[]): void;
 }

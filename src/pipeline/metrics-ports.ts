@@ -14,6 +14,8 @@ export interface Counters {
   readonly tallyman_webhook_deliveries_total: 'hook' | 'status';
   readonly tallyman_reconcile_requests_total: 'kind' | 'outcome';
   readonly tallyman_applies_total: 'repo' | 'outcome';
+  readonly tallyman_events_total: 'outcome';
+  readonly tallyman_events_dropped_total: never;
   readonly tallyman_scrape_errors_total: 'source';
 }
 
@@ -29,6 +31,7 @@ export interface Gauges {
   readonly tallyman_build_info: 'version';
   readonly tallyman_queue_jobs: 'queue' | 'state';
   readonly tallyman_queue_oldest_due_seconds: 'queue';
+  readonly tallyman_events_waiting: never;
   readonly tallyman_image_staleness_seconds: 'image';
   readonly tallyman_registry_pulls_left: 'host';
   readonly tallyman_last_pass_timestamp_seconds: 'repo';
@@ -48,7 +51,7 @@ export type Sample = {
 }[keyof Gauges];
 
 /** What samples are of. */
-export type SampleSource = 'build' | 'queues' | 'images' | 'registries' | 'repos';
+export type SampleSource = 'build' | 'queues' | 'images' | 'registries' | 'repos' | 'events';
 
 /** Reads gauges. What fails, or lasts longer than a scrape can wait, is left out and counted. */
 export type ReadSamples = (options: CallOptions) => readonly Sample[] | Promise<readonly Sample[]>;

@@ -29,6 +29,11 @@ export interface PassJobOptions {
 
 const maxBackoffMs = 15 * 60_000;
 
+/** Between two passes over one Yaml repo, also after failures. */
+export function findLongestPauseMs(intervalMs: number): number {
+  return 1.1 * Math.max(intervalMs, maxBackoffMs);
+}
+
 interface Tellers {
   /** Of what a pass found. */
   readonly found: ProblemTeller;

@@ -3,7 +3,10 @@ import { type StoppedUpdate, TallymanError } from '../error/tallyman-error.ts';
 import type { PlannedPass } from './run-pass.ts';
 
 /** The updates of a plan, with the objects of their policies. */
-export function listStopped({ updates, policies }: Pick<PlannedPass, 'updates' | 'policies'>): readonly StoppedUpdate[] {
+export function listStopped({
+  updates,
+  policies,
+}: Pick<PlannedPass, 'updates' | 'policies'>): readonly StoppedUpdate[] {
   const objects = new Map(policies.map(({ key, object }) => [key, object]));
   return updates.map(({ policy, from, to }) => ({ policy, object: objects.get(policy), from, to }));
 }

@@ -17,7 +17,10 @@ export function tellReport(report: WholeReport, log: Log, teller: ProblemTeller)
     }
   }
   for (const proposal of report.proposals) tellProposal(proposal, log);
-  log.debug({ commit: commit ?? snapshot.commit, policies: policies.length, updates: updates.length, tries }, 'pass done');
+  log.debug(
+    { commit: commit ?? snapshot.commit, policies: policies.length, updates: updates.length, tries },
+    'pass done',
+  );
   teller.tell(report.problems);
 }
 

@@ -1,0 +1,153 @@
+/** Tells people through Kubernetes Events, at a pace the API server bears, and after it was away. */
+import { createProblem, type Problem, toProblem } from '../error/problem.ts';
+import type { EventRecorder } from '../pipeline/cluster-ports.ts';
+import type { Metrics, Sample } from '../pipeline/metrics-ports.ts';
+import type { Clock } from '../pipeline/ports.ts';
+import { createEventBook, type Entry, maxWaiting } from './event-book.ts';
+import type { EventSender } from './send-event.ts';
+
+export interface RecorderOptions {
+  readonly sender: EventSender;
+  readonly clock: Clock;
+  readonly forgetMs: number;
+  readonly metrics: () => Pick<Metrics, 'count'>;
+  /** Whether it is known which objects the cluster has: events are better told after that. */
+  readonly isReady: () => boolean;
+  /** Tells what keeps events from being told where they belong. */
+  readonly onProblem: (problem: Problem | undefined) => void;
+  /** Tells that some are lost. */
+  readonly onLoss: (problem: Problem | undefined) => void;
+}
+
+export interface RunningRecorder extends EventRecorder {
+  /** Tells until the signal aborts. Never throws. */
+  run(options: { signal: AbortSignal }): Promise<void>;
+  /** Tells what is still to be told until there is nothing, or the signal aborts; what is left then is lost. Never throws. */
+  flush(options: { signal: AbortSignal }): Promise<void>;
+  countUntold(): number;
+  listSamples(): readonly Sample[];
+}
+
+/** Events that may follow each other at once, and so many in a second after that. */
+const burst = 50;
+const perSecond = 10;
+const firstPauseMs = 1000;
+const maxPauseMs = 60_000;
+const maxReadyMs = 5000;
+
+/** Nothing is told before `run` or `flush`. */
+export function createEventRecorder(options: RecorderOptions): RunningRecorder {
+  const { sender, clock, metrics, onProblem, onLoss } = options;
+  const bell = createBell(clock);
+  const pace = createPace(clock);
+  const book = createEventBook({
+    clock,
+    forgetMs: options.forgetMs,
+    onNews: bell.ring,
+    onDropped: (count) => lose(count, `more than ${maxWaiting} wait to be told, fewer were wanted`),
+  });
+  let pauseMs = 0;
+  /** How long it is waited for what objects there are, by the steady clock. */
+  let readyMs: number | undefined;
+
+  function lose(count: number, why: string): void {
+    metrics().count('tallyman_events_dropped_total', {}, count);
+    onLoss(createProblem('ClusterUnavailable', `Cannot tell ${count} Events: ${why}`));
+  }
+
+  async function tell(entry: Entry, signal: AbortSignal): Promise<void> {
+    try {
+      const outcome = await sender.send(entry, { signal });
+      if (outcome === 'refused') Object.assign(entry, { known: entry.known ?? unread, told: entry.seen });
+      book.settle(entry);
+      metrics().count('tallyman_events_total', { outcome });
+      onProblem(sender.findTrouble());
+      pauseMs = 0;
+      if (book.countUntold() === 0) onLoss(undefined);
+    } catch (error) {
+      book.giveBack(entry);
+      if (signal.aborted) return;
+      onProblem(toProblem(error));
+      readyMs = undefined;
+      pauseMs = Math.min(Math.max(firstPauseMs, 2 * pauseMs), maxPauseMs);
+      await clock.sleep(pauseMs * (0.5 + clock.random()), { signal });
+    }
+  }
+
+  async function waitUntilReady(signal: AbortSignal): Promise<void> {
+    readyMs ??= clock.nowMs() + maxReadyMs;
+    while (!options.isReady() && clock.nowMs() < readyMs && !signal.aborted) await clock.sleep(50, { signal });
+  }
+
+  /** Tells the next one; how long there is nothing to tell. */
+  async function step(signal: AbortSignal): Promise<number> {
+    const next = book.take();
+    if (next === undefined) return Number.POSITIVE_INFINITY;
+    if (typeof next === 'number') return next - clock.nowMs();
+    await waitUntilReady(signal);
+    await pace(signal);
+    if (signal.aborted) book.giveBack(next);
+    else await tell(next, signal);
+    return 0;
+  }
+
+  return {
+    record: book.record,
+    keep: book.keep,
+    countUntold: book.countUntold,
+    listSamples: () => [{ name: 'tallyman_events_waiting', labels: {}, value: book.countUntold() }],
+    async run({ signal }) {
+      for (const outcome of outcomes) metrics().count('tallyman_events_total', { outcome }, 0);
+      metrics().count('tallyman_events_dropped_total', {}, 0);
+      while (!signal.aborted) {
+        const restMs = await step(signal);
+        if (restMs > 0) await bell.wait(restMs, signal);
+      }
+    },
+    async flush({ signal }) {
+      while (!signal.aborted && book.countUntold() > 0) await step(signal);
+      const left = book.forget();
+      if (left > 0) lose(left, 'the program ended before they were told, more time was wanted');
+    },
+  };
+}
+
+const outcomes = ['created', 'repeated', 'refused'] as const;
+const unread = { count: 1, resourceVersion: undefined };
+
+/** Sleeps until somebody rings. */
+function createBell(clock: Clock): { ring(): void; wait(ms: number, signal: AbortSignal): Promise<void> } {
+  let wake: (() => void) | undefined;
+  let rang = false;
+  return {
+    ring() {
+      rang = true;
+      wake?.();
+    },
+    async wait(ms, signal) {
+      if (!rang) {
+        const pause = new AbortController();
+        const end = () => pause.abort(new Error('rang'));
+        wake = end;
+        signal.addEventListener('abort', end, { once: true });
+        // Timers count to 24 days at most.
+        await clock.sleep(Math.min(ms, 3_600_000), { signal: pause.signal });
+        signal.removeEventListener('abort', end);
+        wake = undefined;
+      }
+      rang = false;
+    },
+  };
+}
+
+/** Waits until one more may be told. */
+function createPace(clock: Clock): (signal: AbortSignal) => Promise<void> {
+  let [left, sinceMs] = [burst, clock.nowMs()];
+  return async (signal) => {
+    const nowMs = clock.nowMs();
+    left = Math.min(burst, left + ((nowMs - sinceMs) / 1000) * perSecond);
+    sinceMs = nowMs;
+    if (left < 1) await clock.sleep(((1 - left) / perSecond) * 1000, { signal });
+    left -= 1;
+  };
+}
