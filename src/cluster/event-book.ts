@@ -102,8 +102,8 @@ export function createEventBook({ clock, forgetMs, onDropped, onNews }: BookOpti
       if (events.length > 0) onNews();
     },
     keep(source, events) {
-      heardMs.set(source, clock.nowMs());
       tidy();
+      heardMs.set(source, clock.nowMs());
       const now = new Map(events.map((event) => [identify(source, event), event]));
       for (const [key, entry] of ongoing)
         if (entry.source === source && entry.overMs === undefined && !now.has(key)) entry.overMs = clock.nowMs();
