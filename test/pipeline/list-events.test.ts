@@ -39,7 +39,9 @@ const show = ({ type, reason, about, note }: StatusEvent) =>
 
 describe('listDone', () => {
   it('says what was committed, with a link', () => {
-    const commits = [{ commit: '3f2a', group: undefined, updates: [update, { ...update, policy: 'flux-system/api' }] }];
+    const commits = [
+      { commit: '3f2a', group: undefined, edits: [], updates: [update, { ...update, policy: 'flux-system/api' }] },
+    ];
     const events = listDone({ ...report, commits }, source);
     const rest = 'Updated ghcr.io/acme/web from 1.4.2 to 1.5.0: commit 3f2a https://github.com/acme/deploy/commit/3f2a';
     assert.deepEqual(events.map(show), [
@@ -50,7 +52,7 @@ describe('listDone', () => {
   });
 
   it('names the Yaml repo where there is no link, and says where there was no version', () => {
-    const commits = [{ commit: '3f2a', group: undefined, updates: [{ ...update, from: undefined }] }];
+    const commits = [{ commit: '3f2a', group: undefined, edits: [], updates: [{ ...update, from: undefined }] }];
     const [event] = listDone({ ...report, commits }, { ...source, formatCommitUrl: () => undefined });
     assert.equal(
       event?.note,
@@ -198,7 +200,7 @@ describe('createEventObserver', () => {
         observers: [observer],
       },
     );
-    await job({ subject: 'deploy', failures: 0, dueMs: 0 }, { signal });
+    await job({ subject: 'deploy', dueMs: 0 }, { signal });
     assert.deepEqual(told, ['keep deploy failed: PushRejected web']);
   });
 
