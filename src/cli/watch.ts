@@ -122,7 +122,7 @@ function watchApplied(
     clock,
     timeoutMs: kubernetes.reconcilers.timeoutSeconds * 1000,
     metrics,
-    tell: createOutcomeTeller(log, metrics),
+    tell: createOutcomeTeller({ log, metrics, events: cluster.events }),
     createTeller() {
       const teller = createProblemTeller(log);
       return (problem) => teller.tell(problem === undefined ? [] : [problem]);

@@ -1,8 +1,11 @@
 /** What became of a version after it was committed: whether the cluster's reconcilers applied it. */
 import type { Update } from '../edit/plan.ts';
-import { createProblem } from '../error/problem.ts';
+import { catalogue } from '../error/catalogue.ts';
+import type { ObjectName } from '../error/tallyman-error.ts';
+import { isObjectName } from '../policy/object-name.ts';
 import type { UpdateVerdict } from '../reconcile/judge-update.ts';
 import { formatName, type ReconcilerName } from '../reconcile/reconciler-object.ts';
+import type { EventRecorder, StatusEvent } from './cluster-ports.ts';
 import type { Metrics } from './metrics-ports.ts';
 import type { Log } from './ports.ts';
 
@@ -11,6 +14,8 @@ export interface AwaitedUpdate {
   readonly subject: string;
   readonly commit: string;
   readonly update: Update;
+  /** What the policy is written as; undefined where it cannot be called anything. */
+  readonly about: ObjectName | undefined;
   /** Where it was written; none where that is not known. */
   readonly files: readonly string[];
   /** When a look here saw it come; undefined where that is not known. */
@@ -77,20 +82,48 @@ export function tellOver(
 /** Others are counted. */
 const maxNamed = 5;
 
-/** Writes outcomes to the log, and counts them. */
-export function createOutcomeTeller(log: Log, metrics: Pick<Metrics, 'count' | 'observe'>) {
-  return ({ kind, awaited, message, objects, tookMs }: ApplyOutcome): void => {
+interface TellTools {
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'count' | 'observe'>;
+  /** Undefined where nobody wants Events. */
+  readonly events: Pick<EventRecorder, 'record'> | undefined;
+}
+
+/** Tells outcomes to the log, to metrics and to the cluster. */
+export function createOutcomeTeller({ log, metrics, events }: TellTools): (outcome: ApplyOutcome) => void {
+  return (outcome) => {
+    const { kind, awaited, message, objects, tookMs } = outcome;
     const { subject: repo, commit, update, seenMs } = awaited;
     metrics.count('tallyman_applies_total', { repo, outcome: kind });
     if (kind === 'applied' && seenMs !== undefined)
       metrics.observe('tallyman_seen_to_applied_seconds', { repo }, tookMs / 1000);
+    events?.record(toEvents(outcome));
     const fields = { commit, ...update, objects: objects.map(formatName), seconds: tookMs / 1000 };
     if (kind === 'applied') log.info({ code: 'ImageApplied', ...fields }, message);
-    else if (kind === 'failed' || kind === 'late') {
-      const { code, remedy } = createProblem('ImageApplyFailed', message);
-      log.warn({ code, remedy, ...fields }, message);
-    } else log.debug(fields, message);
+    else if (kind === 'failed' || kind === 'late') log.warn({ code: failCode, remedy, ...fields }, message);
+    else log.debug(fields, message);
   };
+}
+
+const failCode = 'ImageApplyFailed';
+const { remedy } = catalogue[failCode];
+
+/** Of a commit and policy each is told once, whoever tells it and after how long. */
+function toEvents({ kind, awaited, message }: ApplyOutcome): readonly StatusEvent[] {
+  if (kind === 'superseded' || kind === 'unknown') return [];
+  const { about, commit, update, subject } = awaited;
+  const isApplied = kind === 'applied';
+  return [
+    {
+      reason: isApplied ? 'ImageApplied' : failCode,
+      type: isApplied ? 'Normal' : 'Warning',
+      about: about !== undefined && isObjectName(about) ? about : undefined,
+      action: 'ApplyImage',
+      note: isApplied ? `${message} (${subject})` : `${message}. ${remedy} (${subject})`,
+      id: JSON.stringify([commit, update.policy, update.to, kind]),
+      repeats: false,
+    },
+  ];
 }
 
 function describe({ update }: AwaitedUpdate): string {

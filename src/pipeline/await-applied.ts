@@ -14,6 +14,7 @@ import { type BranchLine, createBranchLine } from './branch-line.ts';
 import type { Reconcilers } from './cluster-ports.ts';
 import type { WholeReport } from './commit-and-propose.ts';
 import { createLeadTimes } from './lead-times.ts';
+import { findObject, findObjects } from './list-events.ts';
 import type { Metrics } from './metrics-ports.ts';
 import type { PassObserver } from './pass-records.ts';
 import type { Clock, RepoHistory, YamlRepo } from './ports.ts';
@@ -55,6 +56,8 @@ interface Watched extends AwaitedRepo {
   pending: Pending[];
   /** As the last pass found it; undefined before one. */
   branch: string | undefined;
+  /** What policies are written as, by their keys, as the last pass found them. */
+  objects: ReturnType<typeof findObjects>;
   /** What was waited for before this process began was looked for. */
   isRead: boolean;
 }
@@ -86,6 +89,7 @@ export function createAppliedWatch(repos: readonly AwaitedRepo[], options: Await
         tellProblem: createTeller(),
         pending: [],
         branch: undefined,
+        objects: new Map(),
         isRead: !options.isAlone,
       },
     ]),
@@ -114,6 +118,7 @@ export function createAppliedWatch(repos: readonly AwaitedRepo[], options: Await
       const beganMs = begun.get(subject) ?? nowMs();
       if (repo === undefined || report === undefined) return;
       repo.branch = report.snapshot.branch;
+      repo.objects = findObjects(report);
       repo.line.advance(report.commit ?? report.snapshot.commit);
       const spans = times.settle(subject, { report, beganMs });
       const deadlineMs = nowMs() + options.timeoutMs;
@@ -189,10 +194,11 @@ function findDue({ isTold, deadlineMs, awaited }: Pending): number {
 /** What a pass committed, each policy's version once for each commit. */
 function listAwaited(
   subject: string,
-  { commits }: Pick<WholeReport, 'commits'>,
+  report: Pick<WholeReport, 'commits' | 'policies'>,
   { spans, nowMs }: { spans: ReadonlyMap<string, number>; nowMs: number },
 ): readonly AwaitedUpdate[] {
-  return commits.flatMap(({ commit, updates, edits }) => {
+  const objects = findObjects(report);
+  return report.commits.flatMap(({ commit, updates, edits }) => {
     const byPolicy = new Map(updates.map((update) => [`${update.policy} ${update.to}`, update]));
     return [...byPolicy.values()].map((update): AwaitedUpdate => {
       const places = edits.filter((edit) => edit.update.policy === update.policy && edit.update.to === update.to);
@@ -201,6 +207,7 @@ function listAwaited(
         subject,
         commit,
         update,
+        about: findObject(update.policy, objects),
         files: [...new Set(places.map(({ file }) => file))],
         seenMs: span === undefined ? undefined : nowMs - span,
         madeMs: nowMs,
@@ -211,7 +218,7 @@ function listAwaited(
 
 /** What was committed shortly before this process began, by Git's own record, and is not applied yet. */
 async function inherit(watched: Watched, { clock, timeoutMs }: AwaitOptions, signal: AbortSignal): Promise<void> {
-  const { line, subject } = watched;
+  const { line, subject, objects } = watched;
   await line.read([], { signal });
   watched.isRead = true;
   const known = new Set(watched.pending.map(({ awaited }) => awaited.commit));
@@ -222,7 +229,8 @@ async function inherit(watched: Watched, { clock, timeoutMs }: AwaitOptions, sig
   const found = recent.reverse().flatMap(({ id, whenMs, message }) =>
     (readMarks(message)?.updates ?? []).map((update): Pending => {
       const madeMs = clock.nowMs() - Math.max(0, clock.wallMs() - whenMs);
-      const awaited = { subject, commit: id, update, files: [], seenMs: undefined, madeMs };
+      const about = findObject(update.policy, objects);
+      const awaited = { subject, commit: id, update, about, files: [], seenMs: undefined, madeMs };
       return { awaited, deadlineMs: madeMs + timeoutMs, isTold: false, isInherited: true };
     }),
   );

@@ -59,7 +59,8 @@ export function listFailure(failure: Problem, subject: string): readonly StatusE
 
 type Objects = ReadonlyMap<string, ObjectName>;
 
-function findObjects({ policies }: Pick<ToldReport, 'policies'>): Objects {
+/** What the policies are written as, by their keys. */
+export function findObjects({ policies }: Pick<ToldReport, 'policies'>): Objects {
   return new Map(policies.map(({ key, object }) => [key, object]));
 }
 
@@ -100,7 +101,7 @@ function listProblem(problem: Problem, { objects, subject }: Telling): readonly 
 }
 
 /** A policy that cannot be used is called as its problems call it. */
-function findObject(policy: string, objects: Objects): ObjectName | undefined {
+export function findObject(policy: string, objects: Objects): ObjectName | undefined {
   const [namespace = '', name = ''] = policy.split('/', 2);
   return objects.get(policy) ?? { apiVersion: 'tallyman.dev/v1alpha1', kind: 'ImagePolicy', namespace, name };
 }

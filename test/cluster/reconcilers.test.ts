@@ -278,6 +278,7 @@ describe('createAppliedWatch, with a real API server', () => {
   const report = {
     snapshot: { commit: a, branch: 'main', files: [] },
     commit: b,
+    policies: [],
     commits: [{ commit: b, group: undefined, updates: [update], edits: [{ file: 'apps/web.yaml', update }] }],
   } as unknown as WholeReport;
 

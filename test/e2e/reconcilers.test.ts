@@ -20,7 +20,7 @@ describe('tallyman run in a cluster with Flux', () => {
     [world, kubernetes] = await Promise.all([startWorld(), startKubernetes()]);
     await world.publish('acme/web', '1.4.2');
     bare = world.makeRepo('deploy', makeApp('web', `${world.registry.host}/acme/web`, '1.4.2'));
-    await kubernetes.createNamespace('flux-system');
+    for (const name of ['flux-system', 'shop']) await kubernetes.createNamespace(name);
     await kubernetes.apply(reconcilerCrds);
     const crds = reconcilerCrds.map(({ metadata }) => `crd/${metadata.name}`);
     await kubernetes.kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...crds]);
@@ -80,6 +80,12 @@ describe('tallyman run in a cluster with Flux', () => {
       /^shop\/web: 1\.5\.0 is applied by Kustomization flux-system\/apps at [0-9a-f]{12}, [\d.]+ s after its tag was seen$/,
     );
     assert.deepEqual([told?.code, told?.commit, told?.policy], ['ImageApplied', tipOf(bare), 'shop/web']);
+    const get = ['get', 'events.events.k8s.io', '-n', 'shop', '-o', 'json'];
+    const list = async () => JSON.parse(await kubernetes.kubectl(get)).items as readonly Record<string, unknown>[];
+    await waitUntil(async () => (await list()).some(({ reason }) => reason === 'ImageApplied'));
+    const event = (await list()).find(({ reason }) => reason === 'ImageApplied');
+    assert.equal(event?.type, 'Normal');
+    assert.match(String(event?.note), /^shop\/web: 1\.5\.0 is applied by Kustomization flux-system\/apps/);
   });
 
   it('after a restart waits for what is not applied, and tells nothing twice', async () => {

@@ -5,6 +5,7 @@ import type { Update } from '../../src/edit/plan.ts';
 import { TallymanError } from '../../src/error/tallyman-error.ts';
 import { createOutcomeTeller } from '../../src/pipeline/apply-outcome.ts';
 import { createAppliedWatch } from '../../src/pipeline/await-applied.ts';
+import type { StatusEvent } from '../../src/pipeline/cluster-ports.ts';
 import type { WholeReport } from '../../src/pipeline/commit-and-propose.ts';
 import type { CommitInfo, RepoHistory, YamlRepo } from '../../src/pipeline/ports.ts';
 import { readApplication } from '../../src/reconcile/read-application.ts';
@@ -125,6 +126,8 @@ const shop = (status: object, spec: object = {}) =>
     name: 'shop',
   });
 
+/** As Flux writes policies: Events are told about that object. */
+const web = { apiVersion: 'image.toolkit.fluxcd.io/v1', kind: 'ImagePolicy', namespace: 'shop', name: 'web' };
 const update = (to: string, policy = 'shop/web'): Update => ({ policy, image: 'ghcr.io/acme/web', from: '1.0', to });
 
 /** What a pass tells that committed these. */
@@ -132,6 +135,7 @@ function report(tip: string, made: readonly { commit: string; update: Update; fi
   return {
     snapshot: { commit: tip, branch: 'main', files: [] },
     commit: made.at(-1)?.commit,
+    policies: [{ key: 'shop/web', object: web }],
     commits: made.map((one) => ({
       commit: one.commit,
       group: undefined,
@@ -148,8 +152,9 @@ function open({ isAlone = false, isDefault = true }: { isAlone?: boolean; isDefa
   const metrics = recordingMetrics();
   const { log, lines } = recordingLog();
   const told: string[] = [];
+  const events: StatusEvent[] = [];
   const problems: string[] = [];
-  const tell = createOutcomeTeller(log, metrics);
+  const tell = createOutcomeTeller({ log, metrics, events: { record: (more) => void events.push(...more) } });
   const watch = createAppliedWatch(
     [
       {
@@ -174,7 +179,7 @@ function open({ isAlone = false, isDefault = true }: { isAlone?: boolean; isDefa
       isAlone,
     },
   );
-  return { clock, branch, reconcilers, metrics, lines, told, problems, watch };
+  return { clock, branch, reconcilers, metrics, lines, told, events, problems, watch };
 }
 
 type Scene = ReturnType<typeof open> & {
@@ -436,6 +441,68 @@ describe('createAppliedWatch, with Flux', () => {
       reconcilers.drop('Kustomization flux-system/apps');
       await pass(timeoutMs + 60_000);
       assert.deepEqual(told, []);
+    }));
+});
+
+describe('createAppliedWatch, as Events', () => {
+  it('tells of each failure and of success once, about the object of the policy', () =>
+    withWatch(async ({ reconcilers, commit, pass, events }) => {
+      reconcilers.put(source(a), apps({ lastAppliedRevision: at(a) }));
+      await commit(b, '1.1');
+      reconcilers.put(apps({ lastAttemptedRevision: at(b), conditions: ready('False', 'BuildFailed', 'no') }));
+      await pass(60_000);
+      reconcilers.put(apps({ lastAppliedRevision: at(b) }));
+      await pass();
+      assert.deepEqual(
+        events.map(({ reason, type, about, repeats, id }) => ({ reason, type, about, repeats, id })),
+        [
+          {
+            reason: 'ImageApplyFailed',
+            type: 'Warning',
+            about: web,
+            repeats: false,
+            id: JSON.stringify([b, 'shop/web', '1.1', 'failed']),
+          },
+          {
+            reason: 'ImageApplied',
+            type: 'Normal',
+            about: web,
+            repeats: false,
+            id: JSON.stringify([b, 'shop/web', '1.1', 'applied']),
+          },
+        ],
+      );
+      assert.match(
+        events[0]?.note ?? '',
+        /"BuildFailed: no", success was wanted\. Look at the object named.* \(deploy\)$/,
+      );
+      assert.match(
+        events[1]?.note ?? '',
+        /is applied by Kustomization flux-system\/apps at bbbbbbbbbbbb, .* s after the commit \(deploy\)$/,
+      );
+    }));
+
+  it('tells nothing of what is superseded', () =>
+    withWatch(async ({ reconcilers, commit, pass, events }) => {
+      reconcilers.put(source(a), apps({ lastAppliedRevision: at(a) }));
+      await commit(b, '1.1');
+      await commit(c, '1.2');
+      reconcilers.put(source(c), apps({ lastAppliedRevision: at(c) }));
+      await pass();
+      assert.deepEqual(
+        events.map(({ id }) => id),
+        [JSON.stringify([c, 'shop/web', '1.2', 'applied'])],
+      );
+    }));
+
+  it('a policy that is not known by then is called as its key says', () =>
+    withWatch(async ({ reconcilers, commit, pass, events }) => {
+      reconcilers.put(source(a), apps({ lastAppliedRevision: at(a) }));
+      await commit(b, '1.1', { policy: 'shop/api' });
+      reconcilers.put(source(b), apps({ lastAppliedRevision: at(b) }));
+      await pass();
+      const about = { apiVersion: 'tallyman.dev/v1alpha1', kind: 'ImagePolicy', namespace: 'shop', name: 'api' };
+      assert.deepEqual(events[0]?.about, about);
     }));
 });
 
