@@ -62,6 +62,10 @@ interface Watched extends AwaitedRepo {
   isRead: boolean;
 }
 
+/** Changes come in bursts: what comes within that time is looked at together. */
+const burstMs = 200;
+/** The same for what is known to have failed, and may stay so for long while a large cluster changes all the time. */
+const restMs = 5000;
 const retryMs = 5000;
 /** The cluster or the Yaml repo cannot be asked: what is late is judged so much later. */
 const putOffMs = 30_000;
@@ -110,6 +114,11 @@ export function createAppliedWatch(repos: readonly AwaitedRepo[], options: Await
     return Math.min(...(await Promise.all(dues)), nowMs() + idleMs);
   }
 
+  const findPauseMs = (): number => {
+    const isAwaited = [...watched.values()].some(({ pending }) => pending.some(({ isTold }) => !isTold));
+    return isAwaited ? burstMs : restMs;
+  };
+
   return {
     see: times.see,
     begin: (subject) => void begun.set(subject, nowMs()),
@@ -126,13 +135,13 @@ export function createAppliedWatch(repos: readonly AwaitedRepo[], options: Await
         (awaited): Pending => ({ awaited, deadlineMs, isTold: false, isInherited: false }),
       );
       repo.pending = [...repo.pending, ...added];
-      bell.ring();
+      bell.ring('loudly');
     },
     async run({ signal }) {
-      reconcilers.onChange(bell.ring);
+      reconcilers.onChange(() => bell.ring('softly'));
       while (!signal.aborted) {
-        const dueMs = await step(signal);
-        await bell.wait(dueMs, signal);
+        const untilMs = await step(signal);
+        await bell.wait(untilMs, { findPauseMs, signal });
       }
     },
   };

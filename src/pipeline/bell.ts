@@ -2,40 +2,39 @@
 import type { Clock } from './ports.ts';
 
 export interface Bell {
-  ring(): void;
-  /** Until that time by the clock, until it rings or the signal aborts; after a ring a moment more, for what comes along. */
-  wait(untilMs: number, signal: AbortSignal): Promise<void>;
+  /** Something is new: by and by, or at once where somebody waits. */
+  ring(how: 'softly' | 'loudly'): void;
+  /** Until that time by the clock, until it rings or the signal aborts; after a soft ring as long as `findPauseMs` says, for what comes along. */
+  wait(untilMs: number, options: { readonly findPauseMs: () => number; readonly signal: AbortSignal }): Promise<void>;
 }
 
-/** Changes come in bursts: what comes within that time is looked at together. */
-const burstMs = 200;
-
-/** Wakes who waits; what rings while nobody waits is not lost. */
+/** What rings while nobody waits is not lost. */
 export function createBell(clock: Pick<Clock, 'nowMs' | 'sleep'>): Bell {
-  let rang = false;
-  let stop: AbortController | undefined;
-  const ring = (): void => {
-    rang = true;
-    stop?.abort();
-  };
-  async function sleep(ms: number, signal: AbortSignal, isWoken: boolean): Promise<void> {
-    const sleeping = new AbortController();
-    const end = () => sleeping.abort();
-    if (isWoken) stop = sleeping;
+  let rang: 'softly' | 'loudly' | undefined;
+  let sleeping: { readonly stop: AbortController; readonly isDeep: boolean } | undefined;
+
+  async function sleep(ms: number, { signal, isDeep }: { signal: AbortSignal; isDeep: boolean }): Promise<void> {
+    const stop = new AbortController();
+    const end = () => stop.abort();
+    sleeping = { stop, isDeep };
     signal.addEventListener('abort', end, { once: true });
     try {
-      if (!signal.aborted) await clock.sleep(Math.max(0, ms), { signal: sleeping.signal });
+      if (!signal.aborted) await clock.sleep(Math.max(0, ms), { signal: stop.signal });
     } finally {
       signal.removeEventListener('abort', end);
-      stop = undefined;
+      sleeping = undefined;
     }
   }
+
   return {
-    ring,
-    async wait(untilMs, signal) {
-      if (!rang) await sleep(untilMs - clock.nowMs(), signal, true);
-      if (rang) await sleep(burstMs, signal, false);
-      rang = false;
+    ring(how) {
+      if (rang !== 'loudly') rang = how;
+      if (how === 'loudly' || sleeping?.isDeep === false) sleeping?.stop.abort();
+    },
+    async wait(untilMs, { findPauseMs, signal }) {
+      if (rang === undefined) await sleep(untilMs - clock.nowMs(), { signal, isDeep: false });
+      if (rang === 'softly') await sleep(findPauseMs(), { signal, isDeep: true });
+      rang = undefined;
     },
   };
 }

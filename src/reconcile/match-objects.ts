@@ -51,13 +51,17 @@ export function matchObjects(objects: Iterable<ReconcilerObject>, watched: Watch
   const named = new Set(watched.named.map(formatName));
   const isNamed = (object: ReconcilerObject) => named.has(formatName(object));
   const all = [...objects];
+  const isSameRepo = createUrlMatcher(watched.url);
   const sources = all.filter(
-    (object) => object.kind === 'GitRepository' && (isNamed(object) || isSourceOf(object, watched)),
+    (object) =>
+      object.kind === 'GitRepository' &&
+      (isNamed(object) || (object.branch === watched.branch && isSameRepo(object.url))),
   ) as GitSource[];
   const byName = new Map(sources.map((source) => [`${source.namespace}/${source.name}`, source]));
   const appliers = all.flatMap((object): readonly Applier[] => {
     if (object.kind === 'GitRepository') return [];
-    if (object.kind === 'Application') return matchApplication(object, watched, isNamed(object));
+    if (object.kind === 'Application')
+      return matchApplication(object, { ...watched, isSameRepo, isNamed: isNamed(object) });
     const source = object.source && byName.get(`${object.source.namespace}/${object.source.name}`);
     if (source === undefined && !isNamed(object)) return [];
     return [{ object, paths: listPaths(object.path), slots: [], excuse: findExcuse(object, source) }];
@@ -65,8 +69,14 @@ export function matchObjects(objects: Iterable<ReconcilerObject>, watched: Watch
   return { sources, appliers };
 }
 
-function isSourceOf({ url, branch }: GitSource, watched: WatchedBranch): boolean {
-  return watched.url !== undefined && branch === watched.branch && matchesRepoUrl(url, watched.url);
+/** Objects by the thousand have a few addresses: each is compared once. */
+function createUrlMatcher(url: string | undefined): (other: string) => boolean {
+  const known = new Map<string, boolean>();
+  return (other) => {
+    const isSame = known.get(other) ?? (url !== undefined && matchesRepoUrl(other, url));
+    known.set(other, isSame);
+    return isSame;
+  };
 }
 
 function listPaths(path: string): readonly string[] {
@@ -82,11 +92,13 @@ function findExcuse(object: Kustomization | HelmRelease, source: GitSource | und
   return undefined;
 }
 
-function matchApplication(object: Application, watched: WatchedBranch, isNamed: boolean): readonly Applier[] {
+function matchApplication(
+  object: Application,
+  watched: WatchedBranch & { readonly isSameRepo: (url: string) => boolean; readonly isNamed: boolean },
+): readonly Applier[] {
+  const { isNamed } = watched;
   const fits = object.sources.map((source) =>
-    source.isChart || watched.url === undefined || !matchesRepoUrl(source.url, watched.url)
-      ? 'no'
-      : fitsBranch(source.revision, watched),
+    source.isChart || !watched.isSameRepo(source.url) ? 'no' : fitsBranch(source.revision, watched),
   );
   const ofBranch = fits.flatMap((fit, index) => (fit === 'no' ? [] : [index]));
   if (ofBranch.length === 0 && !isNamed) return [];

@@ -309,7 +309,7 @@ describe('createAppliedWatch, with Flux', () => {
       );
       await pass(timeoutMs);
       reconcilers.put(apps({ lastAppliedRevision: at(b) }));
-      await pass();
+      await pass(6000);
       assert.deepEqual(told.slice(1), ['applied shop/web 1.1 apps']);
     }));
 
@@ -330,8 +330,23 @@ describe('createAppliedWatch, with Flux', () => {
         /warn Cannot see 1.1 of policy "shop\/web" applied: 600(\.\d)? s after the commit Kustomization flux-system\/apps says "DependencyNotReady: infra"/,
       );
       reconcilers.put(apps({ lastAppliedRevision: at(b) }));
-      await pass();
+      await pass(6000);
       assert.deepEqual(told.slice(1), ['applied shop/web 1.1 apps']);
+    }));
+
+  it('looks more seldom after what has failed, and is there at once for a new commit', () =>
+    withWatch(async ({ reconcilers, branch, watch, commit, pass, told }) => {
+      reconcilers.put(source(a), apps({ lastAppliedRevision: at(a) }));
+      await commit(b, '1.1');
+      reconcilers.put(apps({ lastAttemptedRevision: at(b), conditions: ready('False', 'BuildFailed') }));
+      await pass();
+      reconcilers.put(source(b));
+      await pass();
+      branch.commit(c, 'web:1.2');
+      watch.end('deploy', { report: report(b, [{ commit: c, update: update('1.2') }]) });
+      reconcilers.put(apps({ lastAppliedRevision: at(c) }));
+      await pass(0);
+      assert.deepEqual(told, ['failed shop/web 1.1 apps', 'superseded shop/web 1.1', 'applied shop/web 1.2 apps']);
     }));
 
   it('forgets after a day', () =>
@@ -452,7 +467,7 @@ describe('createAppliedWatch, as Events', () => {
       reconcilers.put(apps({ lastAttemptedRevision: at(b), conditions: ready('False', 'BuildFailed', 'no') }));
       await pass(60_000);
       reconcilers.put(apps({ lastAppliedRevision: at(b) }));
-      await pass();
+      await pass(6000);
       assert.deepEqual(
         events.map(({ reason, type, about, repeats, id }) => ({ reason, type, about, repeats, id })),
         [
