@@ -95,6 +95,15 @@ describe('credentials from Secrets of the cluster', () => {
     assert.ok(log.some((line) => line.code === 'SecretUnavailable' && line.disposition === 'retry'));
     assert.equal(runGit(closed, ['rev-list', '--count', 'main']), '1');
     assert.equal(runGit(open, ['rev-list', '--count', 'main']), '2');
+    const unsigned = makeRepo('unsigned');
+    const signing = { format: 'ssh', secret: { name: 'late-git' } };
+    const settings = { kubernetes: { kubeconfig }, repos: [world.remote('unsigned')], commit: { signing } };
+    const signed = await world.run(['run', '--once', '--config', world.configure('signed', settings)]);
+    assert.deepEqual(
+      [signed.code, signed.log.every(({ code = '' }) => ['', 'SecretUnavailable'].includes(`${code}`))],
+      [3, true],
+    );
+    assert.equal(runGit(unsigned, ['rev-list', '--count', 'main']), '1');
   });
 
   it('come, change and stay while the API server is away, without a restart of the daemon', async () => {
