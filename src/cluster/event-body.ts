@@ -58,7 +58,8 @@ export function formatEvent(telling: Telling, seen: Occurrences, { instance }: R
     type: event.type,
     reason: event.reason.slice(0, maxWordChars),
     action: event.action.slice(0, maxWordChars),
-    note: cutNote(printable(describe(telling), 4 * maxNoteBytes)),
+    // Cut before, too: a note may be of any length.
+    note: cutNote(printable(describe(telling).slice(0, maxNoteBytes + 1))),
     regarding: {
       ...name,
       ...(uid !== undefined && { uid }),

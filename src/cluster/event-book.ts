@@ -59,6 +59,8 @@ const rememberMs = 60 * 60_000;
 export function createEventBook({ clock, forgetMs, onDropped, onNews }: BookOptions): EventBook {
   const done: Entry[] = [];
   const ongoing = new Map<string, Ongoing>();
+  /** Of what happened, the one that is being told. */
+  let taken: Entry | undefined;
   const heardMs = new Map<string, number>();
   /** How many of a source are not told, for there are too many. */
   const leftOut = new Map<string, number>();
@@ -115,8 +117,8 @@ export function createEventBook({ clock, forgetMs, onDropped, onNews }: BookOpti
       if (now.size > 0) onNews();
     },
     take() {
-      const first = done.shift();
-      if (first !== undefined) return first;
+      taken = done.shift();
+      if (taken !== undefined) return taken;
       const nowMs = clock.nowMs();
       let next: Ongoing | undefined;
       for (const entry of ongoing.values()) {
@@ -130,15 +132,20 @@ export function createEventBook({ clock, forgetMs, onDropped, onNews }: BookOpti
       return next;
     },
     settle(entry) {
+      taken = undefined;
       if (!isOngoing(entry)) return;
       // Never in step with those that began together.
       const gapMs = entry.gapMs * (0.9 + 0.1 * clock.random());
       Object.assign(entry, { dueMs: clock.nowMs() + gapMs, gapMs: Math.min(2 * entry.gapMs, maxGapMs) });
     },
     giveBack(entry) {
+      taken = undefined;
       if (!isOngoing(entry)) done.unshift(entry);
     },
-    countUntold: () => done.length + [...ongoing.values()].filter(({ known }) => known === undefined).length,
+    countUntold: () =>
+      done.length +
+      Number(taken !== undefined) +
+      [...ongoing.values()].filter(({ known }) => known === undefined).length,
     forget() {
       const untold = [...ongoing].filter(([, { known }]) => known === undefined);
       for (const [key] of untold) ongoing.delete(key);

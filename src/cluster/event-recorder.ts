@@ -32,7 +32,9 @@ export interface RunningRecorder extends EventRecorder {
 const burst = 50;
 const perSecond = 10;
 const firstPauseMs = 1000;
-const maxPauseMs = 60_000;
+/** It costs a request to find that it is back; what a person has to allow first may take longer. */
+const maxPauseMs = 15_000;
+const maxDeniedPauseMs = 300_000;
 const maxReadyMs = 5000;
 
 /** Nothing is told before `run` or `flush`. */
@@ -67,9 +69,11 @@ export function createEventRecorder(options: RecorderOptions): RunningRecorder {
     } catch (error) {
       book.giveBack(entry);
       if (signal.aborted) return;
-      onProblem(toProblem(error));
+      const problem = toProblem(error);
+      onProblem(problem);
       readyMs = undefined;
-      pauseMs = Math.min(Math.max(firstPauseMs, 2 * pauseMs), maxPauseMs);
+      const maxPause = problem.code === 'ClusterDenied' ? maxDeniedPauseMs : maxPauseMs;
+      pauseMs = Math.min(Math.max(firstPauseMs, 2 * pauseMs), maxPause);
       await clock.sleep(pauseMs * (0.5 + clock.random()), { signal });
     }
   }

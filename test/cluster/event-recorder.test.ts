@@ -19,7 +19,8 @@ interface ToldEvent {
   readonly series?: { readonly count: number; readonly lastObservedTime: string };
   readonly type: string;
   readonly reason: string;
-  readonly note: string;
+  /** Left out where it is empty. */
+  readonly note?: string;
   readonly action: string;
   readonly regarding: Readonly<Record<string, string>>;
   readonly related?: Readonly<Record<string, string>>;
@@ -111,7 +112,7 @@ describe('the recorder of Events', () => {
   });
   after(() => kubernetes?.close());
 
-  async function open(name = 'everywhere', pod: string | undefined = 'tallyman-0') {
+  async function open(name = 'everywhere', { isPod = true } = {}) {
     const clock = skippingClock();
     const metrics = recordingMetrics();
     const told: (Problem | undefined)[] = [];
@@ -121,7 +122,7 @@ describe('the recorder of Events', () => {
     const events = openEvents({
       api,
       clock,
-      pod: { name: pod, namespace: 'tallyman', uid: undefined },
+      pod: { name: isPod ? 'tallyman-0' : undefined, namespace: 'tallyman', uid: undefined },
       policies,
       forgetMs: 33 * minute,
       metrics: () => metrics,
@@ -157,7 +158,7 @@ describe('the recorder of Events', () => {
   async function waitFor(namespace: string, note: string): Promise<ToldEvent> {
     let found: ToldEvent | undefined;
     await waitUntil(async () => {
-      found = (await list(namespace)).find((event) => event.note.includes(note));
+      found = (await list(namespace)).find((event) => event.note?.includes(note));
       return found !== undefined;
     });
     assert.ok(found);
@@ -201,5 +202,215 @@ describe('the recorder of Events', () => {
       );
     });
     assert.deepEqual(metrics.told, ['tallyman_events_total created']);
+  });
+
+  it('makes one Event with a series of a problem that stays, also where another worker sees it, or it expired', async () => {
+    const problem = eventOf({ note: 'Cannot ask it for 30 s' });
+    const [first, second] = [await open(), await open()];
+    const seen = async () => (await list('shop')).filter(({ note }) => note === problem.note);
+    await whileRunning(first.cluster, async () => {
+      const { events } = first.cluster;
+      events.keep('deploy', [problem]);
+      await waitFor('shop', problem.note);
+      for (let pass = 0; pass < 4; pass += 1) events.keep('deploy', [problem]);
+      await wait(300);
+      assert.equal((await seen())[0]?.series, undefined, 'not at each pass');
+      first.clock.skip(6 * minute);
+      events.keep('deploy', [problem]);
+      await waitUntil(async () => (await seen())[0]?.series?.count === 6);
+      // A worker whose clock goes ahead, so that it is long ago to it that this was told.
+      second.clock.skip(20 * minute);
+      await whileRunning(second.cluster, async () => {
+        second.cluster.events.keep('deploy', [problem]);
+        await waitUntil(async () => (await seen())[0]?.series?.count === 7);
+      });
+      first.clock.skip(40 * minute);
+      events.keep('deploy', [problem]);
+      await waitUntil(async () => (await seen())[0]?.series?.count === 8);
+      const [event, ...others] = await seen();
+      assert.deepEqual(others, []);
+      assert.match(await kubernetes.kubectl(['events', '-n', 'shop']), /\(x8 over .*RegistryUnavailable/);
+      await kubernetes.kubectl(['delete', 'events.events.k8s.io', event?.metadata.name ?? '', '-n', 'shop']);
+      first.clock.skip(40 * minute);
+      events.keep('deploy', [problem]);
+      await waitUntil(async () => (await seen()).length === 1);
+      events.keep('deploy', []);
+      const last = (await seen())[0]?.series;
+      first.clock.skip(40 * minute);
+      await wait(300);
+      assert.deepEqual((await seen())[0]?.series, last, 'it is over');
+    });
+    assert.deepEqual([first.problems(), second.problems()], [[], []]);
+    assert.deepEqual([...new Set(second.metrics.told)], ['tallyman_events_total repeated']);
+  });
+
+  it('tells once what two workers tell at the same time, or a restart tells again', async () => {
+    const waiting = eventOf({ reason: 'ImageWaiting', type: 'Normal', note: 'Waiting with 1.4.2', repeats: false });
+    const workers = [await open(), await open(), await open()];
+    for (const { cluster, metrics } of workers)
+      await whileRunning(cluster, async () => {
+        cluster.events.keep('deploy', [waiting]);
+        await waitUntil(() => metrics.told.length === 1);
+      });
+    const told = (await list('shop')).filter(({ reason }) => reason === 'ImageWaiting');
+    assert.deepEqual([told.length, told[0]?.series], [1, undefined]);
+    assert.deepEqual(
+      workers.flatMap(({ metrics }) => metrics.told),
+      ['created', 'repeated', 'repeated'].map((outcome) => `tallyman_events_total ${outcome}`),
+    );
+  });
+
+  it('tells at home what is of a namespace that is not there, or going, and says nothing more of it', async () => {
+    const { cluster, problems, metrics } = await open();
+    await kubernetes.createNamespace('leaving');
+    // Without controllers it never gets further.
+    await kubernetes.kubectl(['delete', 'namespace', 'leaving', '--wait=false']);
+    await whileRunning(cluster, async () => {
+      for (const namespace of ['elsewhere', 'leaving']) {
+        const about = { ...web, namespace };
+        cluster.events.record([eventOf({ about, note: `Cannot do it in ${namespace}` })]);
+        const { note, regarding, related } = await waitFor('tallyman', `in ${namespace}`);
+        assert.equal(note, `ImagePolicy ${namespace}/web: Cannot do it in ${namespace}`);
+        assert.deepEqual(regarding, { apiVersion: 'v1', kind: 'Pod', namespace: 'tallyman', name: 'tallyman-0' });
+        assert.deepEqual(related, about);
+      }
+    });
+    assert.deepEqual([problems(), metrics.told], [[], Array(2).fill('tallyman_events_total created')]);
+  });
+
+  it('tells what concerns no policy at its pod, or where it has none, at its namespace', async () => {
+    const { cluster } = await open('everywhere', { isPod: false });
+    await whileRunning(cluster, async () => {
+      cluster.events.record([eventOf({ about: undefined, note: 'Cannot fetch' })]);
+      const { regarding } = await waitFor('tallyman', 'Cannot fetch');
+      assert.deepEqual(regarding, { apiVersion: 'v1', kind: 'Namespace', namespace: 'tallyman', name: 'tallyman' });
+    });
+  });
+
+  it('tells at home what it may not tell elsewhere, and says why, once', async () => {
+    const { cluster, problems } = await open('at-home');
+    await whileRunning(cluster, async () => {
+      cluster.events.record([eventOf({ note: 'Cannot be here' }), eventOf({ note: 'Cannot be here either' })]);
+      await waitFor('tallyman', 'Cannot be here either');
+      await waitUntil(() => problems().length === 1);
+      assert.match(problems()[0] ?? '', /cannot create resource "events".*in the namespace "shop"/);
+    });
+  });
+
+  it('keeps what it may tell nowhere until it may', async () => {
+    const { cluster, clock, problems } = await open('nobody');
+    await whileRunning(cluster, async () => {
+      cluster.events.record([eventOf({ note: 'Cannot be told yet' })]);
+      await waitUntil(() => problems().length === 1);
+      assert.match(problems()[0] ?? '', /cannot create resource "events".*in the namespace "tallyman"/);
+      assert.equal(cluster.events.countUntold(), 1);
+      await kubernetes.kubectl([
+        'create',
+        'clusterrolebinding',
+        'late',
+        '--clusterrole=tell',
+        '--serviceaccount=tallyman:nobody',
+      ]);
+      await waitUntil(async () => {
+        clock.skip(minute);
+        return cluster.events.countUntold() === 0;
+      });
+      await waitFor('shop', 'Cannot be told yet');
+    });
+  });
+
+  it('goes on with what the API server does not take', async () => {
+    const { cluster, metrics, problems } = await open();
+    await whileRunning(cluster, async () => {
+      cluster.events.record([eventOf({ action: '', note: 'Wrong' }), eventOf({ note: 'Right' })]);
+      await waitFor('shop', 'Right');
+      cluster.events.keep('deploy', [eventOf({ action: '', note: 'Wrong' })]);
+      await waitUntil(() => cluster.events.countUntold() === 0);
+    });
+    assert.deepEqual(
+      metrics.told,
+      ['refused', 'created', 'refused'].map((outcome) => `tallyman_events_total ${outcome}`),
+    );
+    assert.match(problems()[0] ?? '', /Cannot tell RegistryUnavailable as an Event: .*action/);
+  });
+
+  it('bears names and texts of any kind', async () => {
+    const { cluster, problems } = await open();
+    const name = `${'a'.repeat(63)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(61)}`;
+    const notes = [
+      `\u0000\u001b[31m\u202e${'😀'.repeat(2000)}`,
+      '\ud800 half',
+      '{{ .Values }} <script>alert(1)</script> %s %n ../../etc',
+      '\n'.repeat(5000),
+      ' ',
+      '',
+    ];
+    await whileRunning(cluster, async () => {
+      cluster.events.record(notes.map((note) => eventOf({ reason: 'PolicyInvalid', about: { ...web, name }, note })));
+      cluster.events.record([
+        eventOf({ reason: 'PolicyInvalid', about: { ...web, apiVersion: 'x/v1', kind: 'Thing' } }),
+      ]);
+      await waitUntil(() => cluster.events.countUntold() === 0);
+    });
+    const told = (await list('shop')).filter(({ reason }) => reason === 'PolicyInvalid');
+    assert.deepEqual([told.length, problems()], [notes.length + 1, []]);
+    for (const { note } of told) assert.ok(Buffer.byteLength(note ?? '') <= 1024);
+    assert.match(told.map(({ note }) => note).join(), /<script>/);
+  });
+
+  it('tells no faster than the API server bears', async () => {
+    const { cluster } = await open();
+    const many = Array.from({ length: 75 }, (_, index) =>
+      eventOf({ reason: 'EditRefused', note: `Cannot edit ${index}` }),
+    );
+    const beganMs = Date.now();
+    await whileRunning(cluster, async () => {
+      cluster.events.record(many);
+      await waitUntil(() => cluster.events.countUntold() === 0);
+    });
+    assert.ok(Date.now() - beganMs > 2000);
+    assert.equal((await list('shop')).filter(({ reason }) => reason === 'EditRefused').length, 75);
+  });
+
+  for (const way of ['was killed', 'was frozen'] as const)
+    it(`tells what happened while the API server ${way}`, async () => {
+      const { cluster, clock, problems } = await open();
+      const note = `Cannot be told while it ${way}`;
+      await whileRunning(cluster, async () => {
+        const { events } = cluster;
+        events.keep('deploy', [eventOf()]);
+        await waitUntil(() => events.countUntold() === 0);
+        if (way === 'was killed') await kubernetes.kill();
+        else kubernetes.freeze(true);
+        events.record([eventOf({ note })]);
+        await wait(1500);
+        assert.equal(events.countUntold(), 1);
+        if (way === 'was killed') await kubernetes.start();
+        else kubernetes.freeze(false);
+        clock.skip(minute);
+        await waitFor('shop', note);
+        await waitUntil(() => events.countUntold() === 0);
+      });
+      assert.equal((await list('shop')).filter((event) => event.note === note).length, 1);
+      assert.equal(
+        problems().some((problem) => problem.includes('an answer was wanted')),
+        way === 'was killed',
+      );
+    });
+
+  it('says what it could not tell before the end', async () => {
+    const { cluster, metrics, problems } = await open();
+    await kubernetes.kill();
+    try {
+      cluster.events.record([eventOf({ note: 'a' }), eventOf({ note: 'b' })]);
+      const beganMs = Date.now();
+      await cluster.events.flush({ signal: AbortSignal.timeout(500) });
+      assert.ok(Date.now() - beganMs < 3000);
+    } finally {
+      cluster.api.close();
+      await kubernetes.start();
+    }
+    assert.deepEqual(metrics.told, ['tallyman_events_dropped_total = 2']);
+    assert.match(problems().at(-1) ?? '', /Cannot tell 2 Events: the program ended/);
   });
 });
