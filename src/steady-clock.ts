@@ -25,14 +25,17 @@ const machine: Sources = {
 const lookMs = 1000;
 const coarseMs = 1000;
 
-/** Begins at what the machine's clock shows now. */
-export function createSteadyClock({ wallMs, awakeMs, uptimeMs }: Sources = machine): SteadyClock {
+/** Begins at what the machine's clock shows now. `everyMs` 0: each time tells at once that the machine slept. */
+export function createSteadyClock(
+  { wallMs, awakeMs, uptimeMs }: Sources = machine,
+  { everyMs = lookMs } = {},
+): SteadyClock {
   let zeroMs = wallMs() - awakeMs();
   const aheadMs = uptimeMs() - awakeMs();
   let [sleptMs, lookedMs] = [0, awakeMs()];
   const nowMs = (): number => {
     const awake = awakeMs();
-    if (awake - lookedMs >= lookMs) {
+    if (awake - lookedMs >= everyMs) {
       lookedMs = awake;
       const asleep = uptimeMs() - awake - aheadMs;
       if (asleep > sleptMs + coarseMs) sleptMs = asleep;

@@ -38,6 +38,14 @@ describe('createSteadyClock', () => {
     assert.equal(clock.nowMs(), startMs + 10 * hour + 2000);
   });
 
+  it('counts it at once where each time has to', () => {
+    const time = { awake: 5000, uptime: 90_000 };
+    const sources = { wallMs: () => 0, awakeMs: () => time.awake, uptimeMs: () => time.uptime };
+    const [usual, exact] = [createSteadyClock(sources), createSteadyClock(sources, { everyMs: 0 })];
+    time.uptime += 8 * hour;
+    assert.deepEqual([usual.nowMs(), exact.nowMs()], [0, 8 * hour]);
+  });
+
   it('is set to what others have, and goes on from there', () => {
     const { clock, pass, startMs } = open();
     clock.setTo(startMs + 100 * hour);

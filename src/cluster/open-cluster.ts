@@ -1,10 +1,14 @@
 /** What Tallyman does in a cluster, put together. Loaded only where `kubernetes` is not off. */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { Problem } from '../error/problem.ts';
-import type { ClusterSession } from '../pipeline/cluster-ports.ts';
+import type { ClusterSession, Leadership } from '../pipeline/cluster-ports.ts';
 import type { Metrics, Sample } from '../pipeline/metrics-ports.ts';
-import type { Clock } from '../pipeline/ports.ts';
+import type { Clock, Log } from '../pipeline/ports.ts';
 import type { KubernetesApi } from './api.ts';
 import { type ClusterPlace, connectCluster } from './connect.ts';
+import { createLeadership } from './leadership.ts';
+import { createLeaseStore } from './lease-store.ts';
 import { type OwnPod, openEvents } from './open-events.ts';
 import { watchPolicyObjects } from './policy-objects.ts';
 import { createStatusWriter } from './policy-status.ts';
@@ -20,6 +24,18 @@ export interface ClusterOptions {
   readonly metrics: () => Pick<Metrics, 'count'>;
   /** What a Yaml repo's passes found so long ago may be over: another worker makes them. */
   readonly forgetMs: number;
+  readonly log: Log;
+  /** Undefined: this process asks nobody whether it may work. */
+  readonly leaderElection: LeaderElection | undefined;
+  /** Goes on while the process is stopped or the machine sleeps. */
+  readonly elapsedMs: () => number;
+}
+
+export interface LeaderElection {
+  readonly leaseName: string;
+  readonly leaseDurationSeconds: number;
+  readonly renewDeadlineSeconds: number;
+  readonly retryPeriodSeconds: number;
 }
 
 export interface Cluster extends ClusterSession {
@@ -46,7 +62,7 @@ interface ClusterParts extends ClusterPlace {
 
 /** Nothing is contacted before `run`, or before its secrets are opened. Throws `ConfigInvalid`. */
 export function openCluster(wanted: ClusterParts, options: ClusterOptions): Cluster {
-  const { clock, secretNeeds, createTeller } = options;
+  const { clock, secretNeeds, createTeller, leaderElection } = options;
   const api = connectCluster(wanted);
   const secrets = createSecretStore(api, { needs: secretNeeds, clock, createTeller });
   const policies = watchPolicyObjects(api, {
@@ -68,6 +84,7 @@ export function openCluster(wanted: ClusterParts, options: ClusterOptions): Clus
     onSecretChange: secrets.onChange,
     status,
     reconcilers,
+    leadership: leaderElection && openLeadership(api, leaderElection, options),
     events,
     listSamples: () => events?.listSamples() ?? [],
     async run({ signal }) {
@@ -87,4 +104,28 @@ export function openCluster(wanted: ClusterParts, options: ClusterOptions): Clus
       api.close();
     },
   };
+}
+
+function openLeadership(
+  api: KubernetesApi,
+  { leaseName, leaseDurationSeconds, renewDeadlineSeconds, retryPeriodSeconds }: LeaderElection,
+  { clock, createTeller, log, elapsedMs }: ClusterOptions,
+): Leadership {
+  const place = { namespace: api.namespace, name: leaseName };
+  const pod = process.env.POD_NAME || hostname();
+  return createLeadership({
+    store: createLeaseStore(api, place),
+    place,
+    // A pod of a StatefulSet comes back with the same name: the one before may not be gone yet.
+    identity: `${pod}_${randomBytes(4).toString('hex')}`,
+    timing: {
+      durationMs: leaseDurationSeconds * 1000,
+      renewDeadlineMs: renewDeadlineSeconds * 1000,
+      retryMs: retryPeriodSeconds * 1000,
+    },
+    clock,
+    elapsedMs,
+    tell: createTeller(),
+    log,
+  });
 }

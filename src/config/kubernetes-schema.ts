@@ -30,6 +30,40 @@ export const reconcilerSchema = z.strictObject({
   namespace: namespaceSchema,
   name: objectNameSchema,
 });
+const leaderElectionSchema = z
+  .strictObject({
+    leaseName: z
+      .string()
+      .regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, { message: 'lower-case letters, digits, "-" and "."' })
+      .default('tallyman')
+      .describe("Lease in Tallyman's own namespace; replicas that share it share the Yaml repos."),
+    leaseDurationSeconds: z
+      .int()
+      .min(2)
+      .max(3600)
+      .default(15)
+      .describe('So long a leader that no longer renews is left alone by the others.'),
+    renewDeadlineSeconds: z
+      .number()
+      .min(1)
+      .max(3600)
+      .default(10)
+      .describe('So long a leader writes after the last time it could renew.'),
+    retryPeriodSeconds: z
+      .number()
+      .min(0.1)
+      .max(3600)
+      .default(2)
+      .describe('Between two renewals, and between two looks of those that wait; each varies by a fifth.'),
+  })
+  .refine(({ leaseDurationSeconds, renewDeadlineSeconds }) => leaseDurationSeconds > renewDeadlineSeconds, {
+    path: ['leaseDurationSeconds'],
+    message: 'more than renewDeadlineSeconds',
+  })
+  .refine(({ renewDeadlineSeconds, retryPeriodSeconds }) => renewDeadlineSeconds > 1.2 * retryPeriodSeconds, {
+    path: ['renewDeadlineSeconds'],
+    message: 'more than 1.2 times retryPeriodSeconds',
+  });
 
 const clusterSchema = z.strictObject({
   kubeconfig: z
@@ -66,6 +100,10 @@ const clusterSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe('Tell as Events what was committed, what waits and what is wrong, each at its policy.'),
+  leaderElection: z
+    .union([z.literal(['off', false]), leaderElectionSchema], { error: 'off, or a map ({} for what is usual)' })
+    .optional()
+    .describe('One of several replicas works, the others wait; left out, on where there is no `redis`.'),
 });
 
 export const kubernetesSchema = z
@@ -108,4 +146,13 @@ export function findSecretFaults(config: {
     .filter((name) => kubernetes[name].length > 0 && !credentialSources.includes('pull-secrets'))
     .map((name) => ({ path: ['kubernetes', name], message: 'pull-secrets among `credentialSources` beside it' }));
   return [...elsewhere, ...unused];
+}
+
+/** How replicas agree on who works; undefined where they need not. `sharesWork`: through Redis. */
+export function findLeaderElection(
+  { leaderElection }: KubernetesConfig,
+  { sharesWork }: { sharesWork: boolean },
+): z.infer<typeof leaderElectionSchema> | undefined {
+  if (typeof leaderElection === 'object') return leaderElection;
+  return leaderElection === undefined && !sharesWork ? leaderElectionSchema.parse({}) : undefined;
 }

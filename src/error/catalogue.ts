@@ -144,6 +144,12 @@ export const catalogue = {
     remedy:
       'Create the Secret with the keys named, and let the service account read it (deploy/); it is used as soon as it is there.',
   },
+  LeadershipLost: {
+    disposition: 'retry',
+    severity: 'warning',
+    remedy:
+      'Nothing to do: whoever holds the Lease now makes the commit; see that replicas reach the API server in time.',
+  },
   TagMutated: {
     disposition: 'stalled',
     severity: 'warning',

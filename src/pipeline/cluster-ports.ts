@@ -29,6 +29,8 @@ export interface ClusterSession {
   readonly reconcilers: Reconcilers | undefined;
   /** Keeps what is known of the cluster up to date, and tells what is to be told, until the signal aborts. Never throws. */
   run(options: CallOptions): Promise<void>;
+  /** Undefined where this process works without asking. */
+  readonly leadership: Leadership | undefined;
   /** Undefined where the configuration does not want it. */
   readonly status: StatusBoard | undefined;
   /** Undefined where the configuration does not want them. */
@@ -139,4 +141,33 @@ export interface EventRecorder {
   record(events: readonly StatusEvent[]): void;
   /** What is so now, of one source: what is new is told, what stays is told again at a pace, and what is no longer there is over. */
   keep(source: string, events: readonly StatusEvent[]): void;
+}
+
+/** Leave to write, which may end at any moment. */
+export interface WritePermit {
+  /** Throws LeadershipLost where nothing may be written now: to be asked right before each write, with nothing between. */
+  check(): void;
+  /** Aborts with LeadershipLost once it is over, for what is under way; undefined where it does not end. */
+  signal(): AbortSignal | undefined;
+}
+
+/** Who leads, as far as is known here; `other` without an address where that is not told. */
+export type Leader =
+  | { readonly kind: 'self' | 'nobody' }
+  | { readonly kind: 'other'; readonly name: string; readonly address: string | undefined };
+
+/** One of several processes leads, and it alone works. Until `run` this one may write: commands ask nobody. */
+export interface Leadership extends WritePermit {
+  /**
+   * Has `lead` run whenever this process leads, with a signal that aborts when it does no more, and waits for its end before
+   * it leads again. After `signal` aborts, and `lead` ended, another may lead at once. Rejects only with what `lead` threw.
+   */
+  run(lead: (options: CallOptions) => Promise<void>, options: CallOptions & LeadOptions): Promise<void>;
+  /** Undefined before anything is known. */
+  findLeader(): Leader | undefined;
+}
+
+export interface LeadOptions {
+  /** Where this process can be reached by the others: `10.1.2.3:8080` */
+  readonly address: string | undefined;
 }
