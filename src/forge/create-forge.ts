@@ -35,6 +35,8 @@ export interface CreateForgeOptions {
   readonly ca?: string | Buffer | undefined;
   /** Address of the HTTP proxy for a URL; default none for any. */
   readonly proxy?: ((url: URL) => string | undefined) | undefined;
+  /** Asked right before a request leaves that changes something; what it throws, the call throws. */
+  readonly checkWrite?: (() => void) | undefined;
   readonly limits?: Partial<ForgeLimits> | undefined;
   readonly now: () => number;
   readonly random: () => number;

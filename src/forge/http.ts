@@ -1,5 +1,6 @@
 /** Asks a forge's API: the only file of this folder that speaks HTTP. JSON both ways, one request at a time. */
 import { setMaxListeners } from 'node:events';
+import { Readable } from 'node:stream';
 import { rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import type { TallymanError } from '../error/tallyman-error.ts';
@@ -20,6 +21,8 @@ export interface ForgeHttpOptions {
   readonly ca?: string | Buffer | undefined;
   /** Address of the HTTP proxy for a URL, `http://user:password@proxy.example.com:3128`; default none for any. */
   readonly proxy?: ((url: URL) => string | undefined) | undefined;
+  /** Asked right before a request leaves that changes something; what it throws, the call throws. */
+  readonly checkWrite?: (() => void) | undefined;
   readonly limits: ForgeLimits;
   readonly now: () => number;
   readonly random: () => number;
@@ -158,7 +161,7 @@ async function follow(request: ForgeRequest, hopping: Hopping): Promise<ForgeAns
       path: `${url.pathname}${url.search}`,
       method: request.method,
       headers: formatHeaders(request, hopping),
-      body: request.body === undefined ? null : JSON.stringify(request.body),
+      body: toSentBody(request, hopping),
       signal: hopping.attempt,
     });
     if (!redirectStatuses.includes(response.statusCode)) return await readAnswer(response, request, hopping);
@@ -176,12 +179,28 @@ async function follow(request: ForgeRequest, hopping: Hopping): Promise<ForgeAns
   );
 }
 
+/** A stream is asked for its bytes once the connection is there: nothing lies between the check and the network. */
+function toSentBody({ method, body }: ForgeRequest, { checkWrite }: Hopping): string | Readable | null {
+  if (body === undefined) return null;
+  const text = JSON.stringify(body);
+  if (method === 'GET' || checkWrite === undefined) return text;
+  return Readable.from(readOnce(text, checkWrite));
+}
+
+function* readOnce(text: string, check: () => void): Generator<Buffer> {
+  check();
+  yield Buffer.from(text);
+}
+
 function formatHeaders({ body }: ForgeRequest, { headers, authorization }: Hopping): Record<string, string> {
   return {
     accept: 'application/json',
     ...headers,
     'user-agent': 'tallyman',
-    ...(body !== undefined && { 'content-type': 'application/json' }),
+    ...(body !== undefined && {
+      'content-type': 'application/json',
+      'content-length': String(Buffer.byteLength(JSON.stringify(body))),
+    }),
     ...(authorization && { authorization: authorization.header }),
   };
 }

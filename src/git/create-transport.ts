@@ -9,7 +9,7 @@ import type { TimeLimits } from './watchdog.ts';
 
 /** How a server is reached, and by whom. */
 export interface TransportSettings
-  extends Pick<HttpTransportOptions, 'credential' | 'refuseCredential' | 'tls' | 'proxy'> {
+  extends Pick<HttpTransportOptions, 'credential' | 'refuseCredential' | 'tls' | 'proxy' | 'checkWrite'> {
   /** For an SSH address; asked for each connection, so that changed files work at once. */
   readonly ssh?: (() => SshAccess) | undefined;
 }
@@ -20,9 +20,9 @@ interface AnswerLimits extends TimeLimits {
 
 /** Nothing is contacted yet; throws RepoInvalid for an address that is none, ConfigInvalid where SSH has no key. */
 export function createTransport(url: string, settings: TransportSettings, limits: AnswerLimits): GitTransport {
-  const { ssh: access, credential, refuseCredential, tls, proxy } = settings;
-  if (!isSshAddress(url)) return createHttpTransport({ url, credential, refuseCredential, tls, proxy, ...limits });
-  if (access !== undefined) return createSshTransport({ url, access, ...limits });
+  const { ssh: access, checkWrite, ...http } = settings;
+  if (!isSshAddress(url)) return createHttpTransport({ url, ...http, checkWrite, ...limits });
+  if (access !== undefined) return createSshTransport({ url, access, checkWrite, ...limits });
   throw new TallymanError(
     'ConfigInvalid',
     'Cannot use an SSH address of a Yaml repo: no `ssh` is set for it, one was wanted',

@@ -1,4 +1,5 @@
 /** How HTTP requests get to a server: straight or through a proxy, with the certificates that hold for it. */
+import type { Readable } from 'node:stream';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { TallymanError } from '../error/tallyman-error.ts';
@@ -27,7 +28,8 @@ export interface HttpRequest {
   readonly url: URL;
   readonly method: 'GET' | 'POST';
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Buffer | undefined;
+  /** A stream needs its `content-length` among the headers. */
+  readonly body?: Buffer | Readable | undefined;
   readonly signal: AbortSignal;
 }
 

@@ -1,7 +1,9 @@
 /** Git over HTTP(S): timeouts, bounded answers, basic auth for the configured origin alone. Source: git's "gitprotocol-http". */
+import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { fromHttpStatus, fromNetwork, repoInvalid, repoUnavailable, showUrl } from './errors.ts';
 import { createHttpRoutes, type HttpRouteOptions } from './http-routes.ts';
+import { readPieces } from './read-pieces.ts';
 import { agent, type GitService, type GitTransport, type TransportOptions } from './transport.ts';
 import { createWatchdog, type TimeLimits, type Watchdog } from './watchdog.ts';
 
@@ -20,6 +22,8 @@ export interface HttpTransportOptions extends TimeLimits, Pick<HttpRouteOptions,
   readonly credential?: ReadCredential | undefined;
   /** Told that the server refused it; true where another may be had at once. */
   readonly refuseCredential?: ((credential: Credential) => boolean) | undefined;
+  /** Asked right before a push's bytes leave, piece by piece; what it throws, the push throws. */
+  readonly checkWrite?: (() => void) | undefined;
   /** Largest answer read, in bytes. */
   readonly maxAnswerBytes: number;
 }
@@ -47,7 +51,7 @@ export function createHttpTransport(options: HttpTransportOptions): GitTransport
         method: call.method,
         headers: formatHeaders(call, credential),
         signal: watchdog.signal,
-        body: call.body,
+        body: toSentBody(call, options),
       });
       watchdog.touch();
       if (answer.statusCode === 200)
@@ -108,13 +112,22 @@ function parseUrl(url: string): { origin: string; pathname: string; fromUrl: Cre
   return { origin: parsed.origin, pathname: parsed.pathname.replace(/\/+$/, ''), fromUrl };
 }
 
+/** A stream is asked for its bytes once the connection is there: nothing lies between the check and the network. */
+function toSentBody({ body, service }: Call, { checkWrite }: HttpTransportOptions): Buffer | Readable | undefined {
+  if (body === undefined || service !== 'git-receive-pack' || checkWrite === undefined) return body;
+  return Readable.from(readPieces(body, checkWrite));
+}
+
 function formatHeaders(call: Call, credential: Credential | undefined): Record<string, string> {
   return {
     'user-agent': `git/${agent}`,
     accept: call.method === 'GET' ? '*/*' : `application/x-${call.service}-result`,
     'cache-control': 'no-cache',
     ...(call.version2 && { 'git-protocol': 'version=2' }),
-    ...(call.body && { 'content-type': `application/x-${call.service}-request` }),
+    ...(call.body && {
+      'content-type': `application/x-${call.service}-request`,
+      'content-length': String(call.body.length),
+    }),
     ...(credential && {
       authorization: `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString('base64')}`,
     }),

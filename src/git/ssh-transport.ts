@@ -5,6 +5,7 @@ import { parseSshAddress } from '../address/ssh-address.ts';
 import type { TallymanError } from '../error/tallyman-error.ts';
 import { quoteServer, repoInvalid, repoUnavailable } from './errors.ts';
 import { encodePacket, flushPacket } from './pkt-line.ts';
+import { readPieces } from './read-pieces.ts';
 import { createSshLink, type SshRun } from './ssh-link.ts';
 import type { SshAccess } from './ssh-login-key.ts';
 import { createSshReader, type SshAnswer } from './ssh-reader.ts';
@@ -17,6 +18,8 @@ export interface SshTransportOptions extends TimeLimits {
   readonly url: string;
   /** Asked for each connection, so that changed files work at once. */
   readonly access: () => SshAccess;
+  /** Asked right before a push's bytes leave, piece by piece; what it throws, the push throws. */
+  readonly checkWrite?: (() => void) | undefined;
   /** Largest answer read, in bytes, with the server's first words. */
   readonly maxAnswerBytes: number;
 }
@@ -27,9 +30,6 @@ interface Call extends TransportOptions {
   readonly body?: Buffer;
 }
 
-/** Small enough that a slow upload is seen to go on. */
-const pieceBytes = 64 * 1024;
-
 /** A transport over SSH. The connection is kept between requests that follow each other within seconds. */
 export function createSshTransport(options: SshTransportOptions): GitTransport {
   const reading = parseSshAddress(options.url);
@@ -37,7 +37,7 @@ export function createSshTransport(options: SshTransportOptions): GitTransport {
     throw repoInvalid(`Cannot use the address of a Yaml repo: it is none for SSH, ${reading.wanted} was wanted`);
   const address = reading.value;
   const shownUrl = options.url;
-  const { access, timeoutMs, maxAnswerBytes } = options;
+  const { access, timeoutMs, maxAnswerBytes, checkWrite } = options;
   const link = createSshLink({ address, shownUrl, access, timeoutMs });
   const request = async (call: Call): Promise<SshAnswer> => {
     const watchdog = createWatchdog(options, call.signal);
@@ -46,7 +46,7 @@ export function createSshTransport(options: SshTransportOptions): GitTransport {
       const env: Record<string, string> = call.version2 ? { GIT_PROTOCOL: 'version=2' } : {};
       run = await link.run(`${call.service} ${quoteForShell(address.path)}`, { env, signal: watchdog.signal });
       watchdog.touch();
-      const answer = await converse(run, { call, watchdog, shownUrl, maxBytes: maxAnswerBytes });
+      const answer = await converse(run, { call, watchdog, shownUrl, maxBytes: maxAnswerBytes, checkWrite });
       run.release(true);
       return answer;
     } catch (error) {
@@ -82,15 +82,16 @@ interface Conversation {
   readonly watchdog: Watchdog;
   readonly shownUrl: string;
   readonly maxBytes: number;
+  readonly checkWrite: (() => void) | undefined;
 }
 
 async function converse(run: SshRun, conversation: Conversation): Promise<SshAnswer> {
-  const { call, watchdog, shownUrl } = conversation;
+  const { call, shownUrl } = conversation;
   const { channel } = run;
   const reader = createSshReader({ channel, wantsAnswer: call.body !== undefined, ...conversation });
   channel.on('error', () => undefined);
-  if (call.body !== undefined) send(channel, call.body, watchdog);
-  const answer = await reader.finished;
+  const sent = send(channel, conversation);
+  const answer = await Promise.race([reader.finished, sent.then(() => reader.finished)]);
   if (call.body === undefined && answer.isAdvertised) {
     // A request for nothing: the command ends in peace.
     channel.end(flushPacket);
@@ -116,10 +117,13 @@ function checkAnswer(answer: SshAnswer, { call, shownUrl }: Conversation): void 
     );
 }
 
-/** Piece by piece: each that is taken shows that the server is there. Failures are seen by the reader. */
-async function send(channel: ClientChannel, body: Buffer, watchdog: Watchdog): Promise<void> {
-  for (let at = 0; at < body.length && channel.writable; at += pieceBytes) {
-    const taken = channel.write(body.subarray(at, at + pieceBytes), () => watchdog.touch());
+/** Piece by piece: each that is taken shows that the server is there. Throws what `checkWrite` does; other failures are seen by the reader. */
+async function send(channel: ClientChannel, { call, watchdog, checkWrite }: Conversation): Promise<void> {
+  const { body, service } = call;
+  if (body === undefined) return;
+  for (const piece of readPieces(body, service === 'git-receive-pack' ? checkWrite : undefined)) {
+    if (!channel.writable) return;
+    const taken = channel.write(piece, () => watchdog.touch());
     if (!taken) await Promise.race([once(channel, 'drain'), once(channel, 'close')]).catch(() => undefined);
   }
   if (channel.writable) channel.end();

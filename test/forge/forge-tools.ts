@@ -15,16 +15,26 @@ interface TestForgeOptions {
   readonly token?: string | undefined;
   readonly username?: string | undefined;
   readonly limits?: Partial<ForgeLimits>;
+  readonly checkWrite?: () => void;
 }
 
 /** Its clock stands still but for the waits, which take no time. */
-export function openTestForge({ kind, apiUrl, project, token, username, limits }: TestForgeOptions): TestForge {
+export function openTestForge({
+  kind,
+  apiUrl,
+  project,
+  token,
+  username,
+  limits,
+  checkWrite,
+}: TestForgeOptions): TestForge {
   const waits: number[] = [];
   let nowMs = 1_700_000_000_000;
   const forge = createForge({
     place: { kind, apiUrl, project, host: new URL(apiUrl).host },
     credential: async () => (token === undefined ? undefined : { username, token }),
     limits,
+    checkWrite,
     now: () => nowMs,
     random: () => 0.5,
     sleep: async (ms) => {

@@ -23,8 +23,9 @@ describe('forge over HTTP', () => {
     for (const one of opened.splice(0)) await one.close();
     api.next.length = 0;
   });
-  const open = (limits = {}): TestForge => {
-    forge = openTestForge({ kind: 'github', apiUrl: api.url, project: 'acme/deploy', token: api.token, limits });
+  const open = (limits = {}, more: { checkWrite?: () => void } = {}): TestForge => {
+    const place = { kind: 'github', apiUrl: api.url, project: 'acme/deploy' } as const;
+    forge = openTestForge({ ...place, token: api.token, limits, ...more });
     opened.push(forge);
     api.requests.length = 0;
     return forge;
@@ -37,6 +38,31 @@ describe('forge over HTTP', () => {
     assert.ok(!`${failure.stack} ${JSON.stringify(failure)}`.includes(api.token));
     return failure;
   };
+
+  it('asks for leave before each change, changes nothing without it, and reads without it', async () => {
+    api.push('tallyman/leave/shop');
+    let mayWrite = true;
+    const checkWrite = () => {
+      if (!mayWrite) throw new TallymanError('LeadershipLost', 'Cannot write: it is over, a Lease was wanted');
+    };
+    open({}, { checkWrite });
+    const text = { title: 'Größe', body: 'B'.repeat(200_000) };
+    const request = { ...text, headBranch: 'tallyman/leave/shop', baseBranch: 'main' };
+    const made = await forge.openPullRequest(request, { signal });
+    const { number = 0, title } = made.kind === 'opened' ? made.pullRequest : {};
+    assert.equal(title, 'Größe');
+    api.requests.length = 0;
+    mayWrite = false;
+    const changes = [
+      () => forge.openPullRequest(request, { signal }),
+      () => forge.updatePullRequest(number, { ...text, title: 'Other' }, { signal }),
+      () => forge.closePullRequest(number, { signal, comment: 'why' }),
+    ];
+    for (const change of changes) await assert.rejects(change, { code: 'LeadershipLost' });
+    assert.deepEqual(api.requests, []);
+    const [found] = await forge.listPullRequests({ ...question, prefix: 'tallyman/leave/' }, { signal });
+    assert.deepEqual([found?.title, found?.state], ['Größe', 'open']);
+  });
 
   it('reads every page, as the Link header leads', async () => {
     for (let index = 0; index < 230; index += 1) {

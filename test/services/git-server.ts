@@ -208,6 +208,8 @@ function runBackend(
   });
   child.stdin.on('error', () => undefined);
   request.pipe(child.stdin);
+  // It waits for the rest of a request that was cut off; told that there is none, it waits on a whole core.
+  request.once('close', () => request.complete || child.kill('SIGKILL'));
   return new Promise((resolve, reject) => {
     let head = Buffer.alloc(0);
     child.on('error', reject);
