@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { OpenSession, RepoSession, ServerNeeds, Session } from './cli/session.ts';
 import type { Cluster } from './cluster/open-cluster.ts';
-import type { KubernetesConfig } from './config/kubernetes-schema.ts';
+import { findLeaderElection, type KubernetesConfig } from './config/kubernetes-schema.ts';
 import { defaultStateDir } from './config/load-config.ts';
 import { findProxy } from './config/proxy.ts';
 import { createCertificateReader, type ReadPem, readCa, readClientCertificate } from './config/read-certificate.ts';
@@ -28,7 +28,8 @@ import { createWorkFiles, hasWorkFiles } from './git/work-files.ts';
 import { createYamlRepo } from './git/yaml-repo.ts';
 import { createLmdbLedger } from './ledger/lmdb-ledger.ts';
 import { checkRepo } from './pipeline/check-repo.ts';
-import type { ClusterSecrets } from './pipeline/cluster-ports.ts';
+import type { ClusterSecrets, Leadership, WritePermit } from './pipeline/cluster-ports.ts';
+import { fenceForge, fenceRepo } from './pipeline/fence-writes.ts';
 import { createHoldMemory } from './pipeline/find-holds.ts';
 import type { HostPace, Ledger } from './pipeline/job-ports.ts';
 import { createRegistryMeter, type RegistryMeter } from './pipeline/measure-registries.ts';
@@ -54,6 +55,7 @@ import type { HostSettings } from './registry/host.ts';
 import type { RegistryEvent } from './registry/registry-event.ts';
 import { createHook } from './server/create-hook.ts';
 import { createServer } from './server/create-server.ts';
+import { createRelay } from './server/relay.ts';
 import { createSteadyClock } from './steady-clock.ts';
 
 /** Makes the adapters that the configuration asks for. Nothing is contacted yet but the cluster, where it has secrets. */
@@ -85,7 +87,8 @@ async function openParts(
   const { signing } = config.commit;
   const sign = signing && createCommitSigner(signing.format, () => readSigningKey(signing, places));
   const ledger = shared?.ledger ?? createLmdbLedger({ stateDir: findStateDir(config), clock: systemClock });
-  const opened = config.repos.map((repo) => openRepo(repo, { config, registry, ledger, sign, places, log }));
+  const permit = cluster?.leadership;
+  const opened = config.repos.map((repo) => openRepo(repo, { config, registry, ledger, sign, places, permit, log }));
   return {
     repos: opened.map(({ session }) => session),
     openPoller: (options) => openPoller(config, registry, { ...options, store: shared?.answers, signal: looks.signal }),
@@ -97,7 +100,8 @@ async function openParts(
       if (cluster !== undefined) measured.metrics.onScrape('events', cluster.listSamples);
       return measured.metrics;
     },
-    startServer: (needs) => config.server && startServer(config.server, { ...needs, ...measured, places, log }),
+    startServer: (needs) =>
+      config.server && startServer(config.server, { ...needs, ...measured, places, leadership: permit, log }),
     async tryToSign() {
       await sign?.(Buffer.alloc(0), { whenMs: systemClock.wallMs() });
     },
@@ -164,6 +168,9 @@ async function openCluster(
     metrics,
     forgetMs: 2 * findLongestPauseMs(config.intervalSeconds * 1000),
     pod: { name, namespace, uid },
+    log,
+    leaderElection: findLeaderElection(kubernetes, { sharesWork: config.redis !== undefined }),
+    elapsedMs: createSteadyClock(undefined, { everyMs: 0 }).nowMs,
   });
   await cluster.secrets.open({ patienceMs: secretPatienceMs });
   return cluster;
@@ -292,6 +299,8 @@ interface Opening {
   readonly ledger: Ledger;
   readonly sign: SignCommit | undefined;
   readonly places: SecretPlaces;
+  /** Undefined: writing needs none. */
+  readonly permit: WritePermit | undefined;
   readonly log: Log;
 }
 
@@ -301,22 +310,24 @@ function findStateDir({ stateDir }: Config): string {
 
 function openRepo(
   repo: RepoConfig,
-  { config, registry, ledger, sign, places, log }: Opening,
+  { config, registry, ledger, sign, places, permit, log }: Opening,
 ): { session: RepoSession; close(): Promise<void> } {
   const { path } = repo;
   const transport = planTransport(repo, config, places);
-  const yamlRepo = createYamlRepo({
+  const adapter = createYamlRepo({
     location: path === undefined ? { kind: 'remote', url: repo.url ?? '' } : { kind: 'local', path },
     branch: repo.branch,
     stateDir: findStateDir(config),
     ...transport,
+    checkWrite: permit?.check,
     timeoutMs: config.timeoutSeconds * 1000,
     sign,
     pushOptions: repo.pushOptions,
     log: (message, fields) => log.debug(fields, message),
   });
+  const yamlRepo = permit === undefined ? adapter : fenceRepo(adapter, permit);
   const place = repo.url === undefined ? undefined : findForge(repo.url, repo.forge ?? {});
-  const forge = openForge(place, repo.forge ?? {}, { transport, places });
+  const forge = openForge(place, repo.forge ?? {}, { transport, places, permit });
   const proposing = forge === undefined ? undefined : { forge, branches: yamlRepo, memory: createProposalMemory() };
   const context = {
     repo: yamlRepo,
@@ -351,7 +362,7 @@ function openRepo(
 function openForge(
   place: ForgePlace | undefined,
   { tokenFile, tokenEnv, secret }: NonNullable<RepoConfig['forge']>,
-  { transport, places }: { transport: TransportSettings; places: SecretPlaces },
+  { transport, places, permit }: { transport: TransportSettings } & Pick<Opening, 'places' | 'permit'>,
 ): ClosableForge | undefined {
   if (place === undefined) return undefined;
   const { credential, tls, proxy } = transport;
@@ -364,19 +375,37 @@ function openForge(
     return found && { username: found.username, token: found.password };
   };
   const { random, sleep } = systemClock;
-  return createForge({ place, credential: read, ca: tls?.().ca, proxy, now: Date.now, random, sleep });
+  const forge = createForge({
+    place,
+    credential: read,
+    ca: tls?.().ca,
+    proxy,
+    checkWrite: permit?.check,
+    now: Date.now,
+    random,
+    sleep,
+  });
+  return permit === undefined ? forge : fenceForge(forge, permit);
+}
+
+interface Serving {
+  readonly log: Log;
+  readonly places: SecretPlaces;
+  readonly leadership: Leadership | undefined;
 }
 
 async function startServer(
   { listen, webhooks }: NonNullable<Config['server']>,
-  { onHint, probes, log, metrics, render, places }: ServerNeeds & Measured & { log: Log; places: SecretPlaces },
+  { onHint, probes, log, metrics, render, places, leadership }: ServerNeeds & Measured & Serving,
 ): ReturnType<typeof createServer> {
   const hooks = webhooks.map((webhook) => {
     const { name, format, host } = webhook;
     const readHookSecret = () => readWebhookSecret(webhook, places);
     return createHook({ name, format, host, readSecret: readHookSecret, onHint, log, nowMs: systemClock.nowMs });
   });
-  const server = await createServer({ listen, hooks, probes, log, metrics, renderMetrics: render });
+  const { nowMs } = systemClock;
+  const relay = leadership && createRelay({ findLeader: leadership.findLeader, log, nowMs });
+  const server = await createServer({ listen, hooks, probes, log, metrics, renderMetrics: render, relay });
   log.info({ url: server.url, webhooks: webhooks.map(({ name }) => name) }, 'listening');
   return server;
 }

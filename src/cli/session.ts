@@ -41,7 +41,7 @@ export interface Session {
   /** Measures from now on, for a server to show; nothing where the configuration has none. */
   openMetrics(): Promise<Metrics>;
   /** Listens for webhooks, probes and who reads metrics; undefined where the configuration has no server. */
-  startServer(needs: ServerNeeds): Promise<{ close(): Promise<void> }> | undefined;
+  startServer(needs: ServerNeeds): Promise<{ readonly url: string; close(): Promise<void> }> | undefined;
   close(): Promise<void>;
 }
 

@@ -14,6 +14,7 @@ import { createWorker } from '../pipeline/run-jobs.ts';
 import { createStatusObserver } from '../pipeline/show-status.ts';
 import { createEventObserver } from '../pipeline/tell-events.ts';
 import { createProblemTeller } from '../pipeline/tell-report.ts';
+import { findOwnAddress, workWhileLeading } from '../pipeline/work-while-leading.ts';
 import { exitCodes, type ServerNeeds, type Session } from './session.ts';
 
 interface WatchOptions {
@@ -55,6 +56,8 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
     const branch = config.repos[index]?.branch;
     return { subject: subjects[index] ?? name, address: name, branch, context: { ...context, poller } };
   });
+  const leadership = session.cluster?.leadership;
+  const observers = [measuring.records, ...listTellers(session, subjects), ...(applied === undefined ? [] : [applied])];
   const worker = createWorker(repos, {
     queues,
     poller,
@@ -65,7 +68,7 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
     passConcurrency,
     scanConcurrency,
     drainMs,
-    observers: [measuring.records, ...listTellers(session, subjects), ...(applied === undefined ? [] : [applied])],
+    observers,
   });
   session.cluster?.onSecretChange(() => worker.tryAgain({ signal }));
   const server = await startServer(session, log, {
@@ -75,11 +78,20 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
       repoCount: repos.length,
       stalledMs: Math.max(minStalledMs, 20 * config.timeoutSeconds * 1000),
       sharedQueue: config.redis === undefined ? undefined : queues.passes,
+      leadership,
     }),
   });
   if (server === 'failed') return exitCodes.usage;
+  const address = findOwnAddress(server?.url, process.env.POD_IP);
+  const work = async (given: { signal: AbortSignal }): Promise<void> => {
+    await Promise.all([worker.run(given), applied?.run(given)]);
+  };
+  const leading = { work, queues, subjects, metrics, address, signal, observers };
   try {
-    await Promise.all([worker.run({ signal }), session.cluster?.run({ signal }), applied?.run({ signal })]);
+    await Promise.all([
+      leadership === undefined ? work({ signal }) : workWhileLeading(leadership, leading),
+      session.cluster?.run({ signal }),
+    ]);
     // What the last passes did is told, too.
     await session.cluster?.flush({ signal: AbortSignal.timeout(flushMs) });
   } finally {

@@ -71,6 +71,10 @@ export function createStatusWriter({ api, clock, objects: watched, onProblem }: 
         touch(key);
       }
     },
+    forget() {
+      standings.clear();
+      due.clear();
+    },
     touch,
     async run({ signal }) {
       let retryMs = 0;

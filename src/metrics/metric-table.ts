@@ -159,9 +159,19 @@ export const metricTable: MetricTable = {
     help: 'Kubernetes Events that are still to be told; they wait while the API server is away.',
     labels: {},
   },
+  tallyman_leader: {
+    type: 'gauge',
+    help: 'With leader election: 1 in the replica that works, 0 in those that wait.',
+    labels: {},
+  },
+  tallyman_leader_terms_total: {
+    type: 'counter',
+    help: 'With leader election: how often this replica began to work.',
+    labels: {},
+  },
   tallyman_scrape_errors_total: {
     type: 'counter',
     help: 'Readings of gauges that failed or lasted too long; those are missing in that scrape.',
-    labels: { source: 'build, queues, images, registries, repos or events' },
+    labels: { source: 'build, queues, images, registries, repos, events or leader' },
   },
 };

@@ -71,6 +71,8 @@ export interface PolicyStanding {
 export interface StatusBoard {
   /** Shown for each policy until it is told anew. */
   show(standings: readonly PolicyStanding[]): void;
+  /** Leaves to others what is shown from now on: what was told before does not count any more. */
+  forget(): void;
 }
 
 /** A Secret, or another object, by its name; in Tallyman's own namespace where none is named. */

@@ -16,6 +16,7 @@ export interface Counters {
   readonly tallyman_applies_total: 'repo' | 'outcome';
   readonly tallyman_events_total: 'outcome';
   readonly tallyman_events_dropped_total: never;
+  readonly tallyman_leader_terms_total: never;
   readonly tallyman_scrape_errors_total: 'source';
 }
 
@@ -39,6 +40,7 @@ export interface Gauges {
   readonly tallyman_policies_held: 'repo';
   readonly tallyman_policies_waiting: 'repo';
   readonly tallyman_problems: 'repo' | 'code';
+  readonly tallyman_leader: never;
 }
 
 /** `{ name: 'tallyman_policies', labels: { repo: 'https://git.example/deploy.git' }, value: 12 }` */
@@ -51,7 +53,7 @@ export type Sample = {
 }[keyof Gauges];
 
 /** What samples are of. */
-export type SampleSource = 'build' | 'queues' | 'images' | 'registries' | 'repos' | 'events';
+export type SampleSource = 'build' | 'queues' | 'images' | 'registries' | 'repos' | 'events' | 'leader';
 
 /** Reads gauges. What fails, or lasts longer than a scrape can wait, is left out and counted. */
 export type ReadSamples = (options: CallOptions) => readonly Sample[] | Promise<readonly Sample[]>;

@@ -15,6 +15,8 @@ export interface PassResult {
 export interface PassObserver {
   begin(subject: string): void;
   end(subject: string, result: PassResult): void;
+  /** Another process makes the passes from now on: what the last ones here found is its to tell. */
+  leave?(): void;
 }
 
 export interface PassRecords extends PassObserver {

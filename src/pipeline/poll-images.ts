@@ -31,8 +31,8 @@ export interface ImagePoller {
   expect(concerns: (repository: ImageRepository) => boolean): Promise<readonly ImageRepository[]>;
   /** Has the registry asked at the next look where the last one here failed: what kept it from answering may be over. */
   expectFailed(): void;
-  /** Has each repository told whose tags are others than at the look before. */
-  watch(onChange: (repository: ImageRepository) => void): void;
+  /** Has each repository told whose tags are others than at the look before, until what is given back is called. */
+  watch(onChange: (repository: ImageRepository) => void): () => void;
 }
 
 /** `onLook` is called for tag lists alone. */
@@ -47,7 +47,7 @@ export function createImagePoller(
   { refreshed, onLook, store, ...options }: PollOptions,
 ): ImagePoller {
   const { clock, signal } = options;
-  const watchers: ((repository: ImageRepository) => void)[] = [];
+  const watchers = new Set<(repository: ImageRepository) => void>();
   const onChange = (repository: ImageRepository) => {
     for (const tell of watchers) tell(repository);
   };
@@ -91,7 +91,10 @@ export function createImagePoller(
     expectFailed() {
       for (const looks of [manifests, tags]) looks.expect((_repository, isFailing) => isFailing);
     },
-    watch: (onChange) => void watchers.push(onChange),
+    watch(onChange) {
+      watchers.add(onChange);
+      return () => watchers.delete(onChange);
+    },
   };
 }
 

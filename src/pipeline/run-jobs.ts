@@ -28,7 +28,7 @@ export interface WorkerOptions extends Omit<PassJobOptions, 'interest' | 'scans'
 }
 
 export interface Worker {
-  /** Works until the signal aborts; resolves once nothing is under way. */
+  /** Works until the signal aborts; resolves once nothing is under way. May be called again then. */
   run(options: { signal: AbortSignal }): Promise<void>;
   /**
    * Has passes made as soon as may be for what a webhook said, and one more where one is under way; over how many Yaml repos.
@@ -81,14 +81,14 @@ export function createWorker(repos: readonly WatchedRepo[], options: WorkerOptio
     },
     async run({ signal }) {
       const { passConcurrency, scanConcurrency } = options;
-      poller.watch((repository) => {
+      const unwatch = poller.watch((repository) => {
         ask(interest.concerned(repository), signal);
       });
       await Promise.all([
         queues.passes.work(passJob, { concurrency: passConcurrency, drainMs, signal }),
         queues.scans.work(scanJob, { concurrency: scanConcurrency, drainMs, signal }),
         topUp(signal),
-      ]);
+      ]).finally(unwatch);
     },
   };
 }

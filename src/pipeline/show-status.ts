@@ -9,5 +9,6 @@ export function createStatusObserver(board: StatusBoard): PassObserver {
     end(_subject, { report }) {
       if (report !== undefined) board.show(describeStatus(report));
     },
+    leave: board.forget,
   };
 }

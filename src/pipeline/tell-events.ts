@@ -8,6 +8,10 @@ export function createEventObserver(recorder: EventRecorder, sources: readonly E
   const known = new Map(sources.map((source) => [source.subject, source]));
   return {
     begin: () => {},
+    leave() {
+      for (const subject of known.keys())
+        for (const kind of ['found', 'failed']) recorder.keep(`${subject} ${kind}`, []);
+    },
     end(subject, { report, failure }) {
       const source = known.get(subject);
       if (source === undefined || (report === undefined && failure === undefined)) return;

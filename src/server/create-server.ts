@@ -8,13 +8,21 @@ import type { Log } from '../pipeline/ports.ts';
 import { maxBodyBytes } from '../webhook/read-delivery.ts';
 import type { Answer, Hook } from './create-hook.ts';
 import { type BodyBudget, withBody } from './read-body.ts';
+import type { Relay } from './relay.ts';
 
 export interface ServerOptions {
   /** `127.0.0.1:8080`, `[::1]:8080`, or `:8080` for every address of the machine; port 0 is any that is free. */
   readonly listen: string;
   readonly hooks: readonly Hook[];
   /** Why all is not well, in words that everybody may read; undefined where it is. */
-  readonly probes: { whyNotAlive(): string | undefined; whyNotReady(): Promise<string | undefined> };
+  readonly probes: {
+    whyNotAlive(): string | undefined;
+    whyNotReady(): Promise<string | undefined>;
+    /** In one word, what it is ready for. */
+    readyAs(): string;
+  };
+  /** Where deliveries go first, if another process may be the one to act on them. */
+  readonly relay?: Relay | undefined;
   /** What is served at /metrics; without it there is nothing. */
   readonly renderMetrics?: (() => Promise<{ readonly contentType: string; readonly text: string }>) | undefined;
   readonly metrics?: Pick<Metrics, 'count'> | undefined;
@@ -57,7 +65,7 @@ interface Route {
   answer(request: IncomingMessage): Answer | Promise<Answer>;
 }
 
-function createRoutes({ hooks, probes, renderMetrics, metrics }: ServerOptions): ReadonlyMap<string, Route> {
+function createRoutes({ hooks, probes, renderMetrics, metrics, relay }: ServerOptions): ReadonlyMap<string, Route> {
   const page = (answer: Route['answer']): Route => ({ methods: ['GET', 'HEAD'], answer });
   const budget: BodyBudget = { heldBytes: 0, maxBytes: maxHeldBytes };
   const counted = (answer: Answer, hook: string): Answer => {
@@ -66,11 +74,14 @@ function createRoutes({ hooks, probes, renderMetrics, metrics }: ServerOptions):
   };
   const hookRoutes = hooks.map((hook): [string, Route] => [
     `/webhooks/${hook.name}`,
-    { methods: ['POST'], answer: async (request) => counted(await receive(request, hook, budget), hook.name) },
+    {
+      methods: ['POST'],
+      answer: async (request) => counted(await receive(request, { hook, budget, relay }), hook.name),
+    },
   ]);
   return new Map<string, Route>([
     ['/healthz', page(() => toProbeAnswer('alive', probes.whyNotAlive()))],
-    ['/readyz', page(async () => toProbeAnswer('ready', await probes.whyNotReady()))],
+    ['/readyz', page(async () => toProbeAnswer(probes.readyAs(), await probes.whyNotReady()))],
     ...(renderMetrics === undefined ? [] : [['/metrics', page(async () => toText(await renderMetrics()))] as const]),
     ...hookRoutes,
   ]);
@@ -93,14 +104,22 @@ async function serve(request: IncomingMessage, routes: ReadonlyMap<string, Route
   return { status: 405, body: { error: `${allow} was wanted` }, headers: { allow } };
 }
 
-function receive(request: IncomingMessage, hook: Hook, budget: BodyBudget): Promise<Answer> {
-  return withBody(request, { maxBytes: maxBodyBytes, budget }, (body): Answer | Promise<Answer> => {
+interface Receiving {
+  readonly hook: Hook;
+  readonly budget: BodyBudget;
+  readonly relay: Relay | undefined;
+}
+
+function receive(request: IncomingMessage, { hook, budget, relay }: Receiving): Promise<Answer> {
+  return withBody(request, { maxBytes: maxBodyBytes, budget }, async (body): Promise<Answer> => {
     if (body === 'too-long')
       return { status: 413, body: { error: `the body is longer than ${maxBodyBytes} bytes` }, headers: closing };
     if (body === 'busy')
       return { status: 503, body: { error: 'too much at once' }, headers: { ...closing, 'retry-after': '1' } };
-    const query = (request.url ?? '').split('?').slice(1).join('?');
-    return hook.receive({ headers: request.headers, query, body });
+    const { headers, url = '' } = request;
+    const query = url.split('?').slice(1).join('?');
+    const answer = await relay?.({ path: url, headers, body });
+    return answer ?? (await hook.receive({ headers, query, body }));
   });
 }
 

@@ -184,7 +184,7 @@ describe('the server', () => {
     const write = () => undefined;
     const log = { debug: write, info: write, warn: write, error: write };
     const listen = url.replace('http://', '');
-    const probes = { whyNotAlive: () => undefined, whyNotReady: async () => undefined };
+    const probes = { whyNotAlive: () => undefined, whyNotReady: async () => undefined, readyAs: () => 'ready' };
     await assert.rejects(createServer({ listen, hooks: [], log, probes }), {
       code: 'ConfigInvalid',
       message: `Cannot listen on "${listen}": EADDRINUSE, a free address was wanted`,

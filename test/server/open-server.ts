@@ -1,8 +1,10 @@
 /** A server with one hook of each way to prove a delivery, for tests. */
 import { createHmac } from 'node:crypto';
+import type { Leader } from '../../src/pipeline/cluster-ports.ts';
 import type { Log } from '../../src/pipeline/ports.ts';
 import { createHook } from '../../src/server/create-hook.ts';
 import { createServer, type RunningServer } from '../../src/server/create-server.ts';
+import { createRelay } from '../../src/server/relay.ts';
 import type { Hint } from '../../src/webhook/delivery.ts';
 import { recordingMetrics } from '../pipeline/recording-metrics.ts';
 
@@ -19,6 +21,8 @@ export interface OpenServer extends RunningServer {
     secret: () => string;
     repos: number;
     stalled?: string;
+    readyAs?: string;
+    leader?: Leader;
     told: readonly string[];
   };
   post(path: string, body: string | Uint8Array, headers?: Record<string, string>): Promise<Response>;
@@ -57,9 +61,16 @@ export async function openServer(requestMs?: number): Promise<OpenServer> {
   const probes = {
     whyNotAlive: () => now.stalled,
     whyNotReady: async () => (now.ready ? undefined : 'the first pass is not done yet'),
+    readyAs: () => now.readyAs ?? 'ready',
   };
   const renderMetrics = async () => ({ contentType: 'text/plain; version=0.0.4', text: 'tallyman_x 1\n' });
-  const options = { listen: '127.0.0.1:0', hooks, log, probes, renderMetrics, metrics };
+  const relay = createRelay({
+    findLeader: () => now.leader ?? { kind: 'self' },
+    log,
+    nowMs: () => now.ms,
+    timeoutMs: 500,
+  });
+  const options = { listen: '127.0.0.1:0', hooks, log, probes, renderMetrics, metrics, relay };
   const server = await createServer({ ...options, ...(requestMs !== undefined && { requestMs }) });
   return {
     ...{ ...server, hints, lines, now },
