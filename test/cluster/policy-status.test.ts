@@ -180,6 +180,19 @@ describe('createStatusWriter', () => {
     await waitUntil(hasState('calm', 'Current'));
   });
 
+  it('leaves to another what it is told to forget', async () => {
+    await kubernetes.apply([object('left')]);
+    writer.show([standing('left')]);
+    await waitUntil(hasState('left', 'Current'));
+    writer.forget();
+    const args = ['patch', 'imagepolicies.tallyman.dev', 'left', '-n', 'shop', '--subresource=status', '--type=merge'];
+    await kubernetes.kubectl([...args, '-p', '{"status":{"state":"Held"}}']);
+    writer.show([standing('after')]);
+    await kubernetes.apply([object('after')]);
+    await waitUntil(hasState('after', 'Current'));
+    assert.equal((await get('left')).status?.state, 'Held');
+  });
+
   it('does not touch what is none of its own, and bears any text', async () => {
     await kubernetes.apply([object('odd')]);
     const flux = { apiVersion: 'image.toolkit.fluxcd.io/v1', kind: 'ImagePolicy', namespace: 'shop', name: 'odd' };
