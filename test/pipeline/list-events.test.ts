@@ -204,6 +204,12 @@ describe('createEventObserver', () => {
     assert.deepEqual(told, ['keep deploy failed: PushRejected web']);
   });
 
+  it('lets go of what was found where another process makes the passes', () => {
+    const { told, observer } = recording();
+    observer.leave?.();
+    assert.deepEqual(told, ['keep deploy found:', 'keep deploy failed:']);
+  });
+
   it('says nothing of a pass that was stopped, or of another Yaml repo', () => {
     const { told, observer } = recording();
     observer.end('deploy', {});
