@@ -100,7 +100,7 @@ describe('tallyman in a cluster', () => {
 
   it('commits with what the Secrets have, and tells of it by an Event', async () => {
     await world.publish('acme/web', '1.5.0');
-    await waitUntil(() => revision().includes(':1.5.0'), { timeoutMs: 60_000, tell: () => daemon.said() });
+    await waitUntil(() => revision().includes(':1.5.0'), { timeoutMs: 120_000, tell: () => daemon.said() });
     const list = ['get', 'events.events.k8s.io', '-n', 'shop', '-o', 'json'];
     await waitUntil(
       async () => {
@@ -121,6 +121,11 @@ describe('tallyman in a cluster', () => {
     await waitUntil(async () => (await kubernetes.kubectl(get)) === '1.5.0', { tell: () => daemon.said() });
   });
 
+  it('holds the Lease', async () => {
+    const get = ['get', 'lease', 'tallyman', '-n', 'tallyman', '-o', 'jsonpath={.spec.holderIdentity}'];
+    assert.match(await kubernetes.kubectl(get), /^tallyman-0/);
+  });
+
   it('asks Flux and Argo CD to look', async () => {
     const url = world.git.url('cluster.git');
     const at = (name: string) => ({ namespace: 'shop', name });
@@ -139,7 +144,7 @@ describe('tallyman in a cluster', () => {
       },
     ]);
     await world.publish('acme/web', '1.6.0');
-    await waitUntil(() => revision().includes(':1.6.0'), { timeoutMs: 60_000, tell: () => daemon.said() });
+    await waitUntil(() => revision().includes(':1.6.0'), { timeoutMs: 120_000, tell: () => daemon.said() });
     const annotation = async (kind: string, name: string, key: string) =>
       JSON.parse(await kubernetes.kubectl(['get', kind, name, '-n', 'shop', '-o', 'json'])).metadata.annotations?.[key];
     await waitUntil(
@@ -149,4 +154,11 @@ describe('tallyman in a cluster', () => {
   });
 
   it('has every right that it uses', () => assert.doesNotMatch(daemon.said(), /ClusterDenied|ClusterUnavailable/));
+
+  it('gives the Lease back when it ends', async () => {
+    daemon.child.kill('SIGTERM');
+    await daemon.finished;
+    const get = ['get', 'lease', 'tallyman', '-n', 'tallyman', '-o', 'jsonpath={.spec.holderIdentity}'];
+    assert.equal(await kubernetes.kubectl(get), '');
+  });
 });
