@@ -11,6 +11,14 @@ import { readTree, startWorld, type World, writer, wrongPassword } from './world
 
 const hookSecrets = ['hook-secret-of-monday', 'hook-secret-of-tuesday'];
 
+/** The service account of these tests may read Secrets and nothing else. */
+const secretsAlone = {
+  leaderElection: 'off',
+  events: false,
+  status: false,
+  reconcilers: { flux: 'off', argocd: 'off' },
+};
+
 describe('credentials from Secrets of the cluster', () => {
   let world: World;
   let kubernetes: TestKubernetes;
@@ -52,12 +60,13 @@ describe('credentials from Secrets of the cluster', () => {
     const registry = { host: world.registry.host, credentials: { secret: { name: 'reader' } } };
     const configs = {
       named: world.configure('named', {
-        kubernetes: { kubeconfig },
+        kubernetes: { ...secretsAlone, kubeconfig },
         registries: [registry],
         repos: [remote('private', { name: 'git' })],
       }),
       pulled: world.configure('pulled', {
         kubernetes: {
+          ...secretsAlone,
           kubeconfig,
           secretNamespaces: ['shop'],
           pullSecrets: [{ name: 'registry', namespace: 'shop' }],
@@ -75,7 +84,7 @@ describe('credentials from Secrets of the cluster', () => {
 
   it('are refused at start, with line and column, where the namespace is not allowed', async () => {
     const config = world.configure('elsewhere', {
-      kubernetes: { kubeconfig },
+      kubernetes: { ...secretsAlone, kubeconfig },
       repos: [remote('private', { name: 'git', namespace: 'kube-system' })],
     });
     const { code, stderr } = await world.run(['plan', '--config', config]);
@@ -86,7 +95,7 @@ describe('credentials from Secrets of the cluster', () => {
   it('fail alone what needs one that is missing, and say so', async () => {
     const [open, closed] = [makeRepo('open'), makeRepo('closed')];
     const config = world.configure('partly', {
-      kubernetes: { kubeconfig, serviceAccounts: [{ name: 'tallyman' }] },
+      kubernetes: { ...secretsAlone, kubeconfig, serviceAccounts: [{ name: 'tallyman' }] },
       repos: [remote('closed', { name: 'late-git' }), world.remote('open')],
     });
     const { code, log, stderr } = await world.run(['run', '--once', '--config', config]);
@@ -97,7 +106,11 @@ describe('credentials from Secrets of the cluster', () => {
     assert.equal(runGit(open, ['rev-list', '--count', 'main']), '2');
     const unsigned = makeRepo('unsigned');
     const signing = { format: 'ssh', secret: { name: 'late-git' } };
-    const settings = { kubernetes: { kubeconfig }, repos: [world.remote('unsigned')], commit: { signing } };
+    const settings = {
+      kubernetes: { ...secretsAlone, kubeconfig },
+      repos: [world.remote('unsigned')],
+      commit: { signing },
+    };
     const signed = await world.run(['run', '--once', '--config', world.configure('signed', settings)]);
     assert.deepEqual(
       [signed.code, signed.log.every(({ code = '' }) => ['', 'SecretUnavailable'].includes(`${code}`))],
@@ -115,7 +128,7 @@ describe('credentials from Secrets of the cluster', () => {
     const config = world.configure('rotating', {
       intervalSeconds,
       maxIntervalSeconds: intervalSeconds,
-      kubernetes: { kubeconfig, pullSecrets: [{ name: 'late-registry' }] },
+      kubernetes: { ...secretsAlone, kubeconfig, pullSecrets: [{ name: 'late-registry' }] },
       registries: [],
       repos: [remote('rotating', { name: 'git' })],
       server: {

@@ -30,7 +30,7 @@ describe('tallyman run in a cluster with Flux', () => {
     ]);
     config = world.configure('deploy', {
       repos: [world.remote('deploy')],
-      kubernetes: { kubeconfig: kubernetes.kubeconfig, reconcilers: { timeoutSeconds: 60 } },
+      kubernetes: { kubeconfig: kubernetes.kubeconfig, leaderElection: 'off', reconcilers: { timeoutSeconds: 60 } },
     });
     daemon = world.start(['run', '--config', config]);
     await until(() => daemon.said().includes('"msg":"pass done"'), daemon.said);

@@ -146,7 +146,7 @@ describe('Git over HTTP', () => {
           settings = { ca: cert, clientCertificate: { cert, key: 's3cret' } };
           const broken = await failureOf(repo.fetch({ signal }));
           assert.equal(broken.code, 'ConfigInvalid', broken.message);
-          assert.match(broken.remedy, /caFile and clientCertificate under `repos`/);
+          assert.match(broken.remedy, /caFile or caSecret and clientCertificate name under `repos`/);
         },
         { requestCert: true, rejectUnauthorized: false },
       ),
