@@ -18,6 +18,7 @@ export interface Entry {
 
 interface Ongoing extends Entry {
   readonly source: string;
+  readonly key: string;
   /** When it ended, by the steady clock. */
   overMs: number | undefined;
   /** When it may be told again. */
@@ -30,7 +31,7 @@ export interface EventBook extends EventRecorder {
   take(): Entry | number | undefined;
   /** What was taken is told. */
   settle(entry: Entry): void;
-  /** It could not be told; it is the next again. */
+  /** It could not be told; others are before it now, for it may be the only one that cannot. */
   giveBack(entry: Entry): void;
   /** How many were never told. */
   countUntold(): number;
@@ -61,18 +62,19 @@ export function createEventBook({ clock, forgetMs, onDropped, onNews }: BookOpti
   const ongoing = new Map<string, Ongoing>();
   /** Of what happened, the one that is being told. */
   let taken: Entry | undefined;
+  let isOngoingsTurn = false;
   const heardMs = new Map<string, number>();
   /** How many of a source are not told, for there are too many. */
   const leftOut = new Map<string, number>();
 
-  function begin(source: string, event: StatusEvent): Ongoing {
+  function begin(source: string, key: string, event: StatusEvent): Ongoing {
     const wallMs = clock.wallMs();
     const counts = { firstMs: wallMs, lastMs: wallMs, seen: 0, told: 0, known: undefined };
-    return { event, source, ...counts, overMs: undefined, dueMs: clock.nowMs(), gapMs: minGapMs };
+    return { event, source, key, ...counts, overMs: undefined, dueMs: clock.nowMs(), gapMs: minGapMs };
   }
 
   function see(source: string, key: string, event: StatusEvent): boolean {
-    const entry = ongoing.get(key) ?? (ongoing.size < maxWaiting ? begin(source, event) : undefined);
+    const entry = ongoing.get(key) ?? (ongoing.size < maxWaiting ? begin(source, key, event) : undefined);
     if (entry === undefined) return false;
     ongoing.set(key, entry);
     Object.assign(entry, { lastMs: clock.wallMs(), seen: entry.seen + 1, overMs: undefined });
@@ -93,6 +95,20 @@ export function createEventBook({ clock, forgetMs, onDropped, onNews }: BookOpti
       const endedMs = entry.overMs ?? (heardMs.get(entry.source) ?? 0) + forgetMs;
       if (entry.known !== undefined && nowMs - endedMs > rememberMs) ongoing.delete(key);
     }
+  }
+
+  function takeOngoing(): Ongoing | number | undefined {
+    let next: Ongoing | undefined;
+    for (const entry of ongoing.values()) {
+      if (!isOpen(entry)) continue;
+      if (entry.known === undefined) return entry;
+      if (next === undefined || entry.dueMs < next.dueMs) next = entry;
+    }
+    if (next === undefined) return undefined;
+    if (next.dueMs > clock.nowMs()) return next.dueMs;
+    // It is not over: so it is still so now.
+    if (next.overMs === undefined) next.lastMs = clock.wallMs();
+    return next;
   }
 
   return {
@@ -117,19 +133,11 @@ export function createEventBook({ clock, forgetMs, onDropped, onNews }: BookOpti
       if (now.size > 0) onNews();
     },
     take() {
+      const next = isOngoingsTurn || done.length === 0 ? takeOngoing() : undefined;
+      isOngoingsTurn = false;
+      if (typeof next === 'object' || done.length === 0) return next;
       taken = done.shift();
-      if (taken !== undefined) return taken;
-      const nowMs = clock.nowMs();
-      let next: Ongoing | undefined;
-      for (const entry of ongoing.values()) {
-        if (!isOpen(entry)) continue;
-        if (entry.known === undefined) return entry;
-        if (next === undefined || entry.dueMs < next.dueMs) next = entry;
-      }
-      if (next !== undefined && next.dueMs > nowMs) return next.dueMs;
-      // It is not over: so it is still so now.
-      if (next?.overMs === undefined) Object.assign(next ?? {}, { lastMs: clock.wallMs() });
-      return next;
+      return taken;
     },
     settle(entry) {
       taken = undefined;
@@ -140,7 +148,12 @@ export function createEventBook({ clock, forgetMs, onDropped, onNews }: BookOpti
     },
     giveBack(entry) {
       taken = undefined;
-      if (!isOngoing(entry)) done.unshift(entry);
+      if (isOngoing(entry)) {
+        if (ongoing.delete(entry.key)) ongoing.set(entry.key, entry);
+      } else {
+        done.push(entry);
+        isOngoingsTurn = true;
+      }
     },
     countUntold: () =>
       done.length +

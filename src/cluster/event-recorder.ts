@@ -4,7 +4,7 @@ import type { EventRecorder } from '../pipeline/cluster-ports.ts';
 import type { Metrics, Sample } from '../pipeline/metrics-ports.ts';
 import type { Clock } from '../pipeline/ports.ts';
 import { createEventBook, type Entry, maxWaiting } from './event-book.ts';
-import type { EventSender } from './send-event.ts';
+import type { EventSender, Told } from './send-event.ts';
 
 export interface RecorderOptions {
   readonly sender: EventSender;
@@ -22,7 +22,7 @@ export interface RecorderOptions {
 export interface RunningRecorder extends EventRecorder {
   /** Tells until the signal aborts. Never throws. */
   run(options: { signal: AbortSignal }): Promise<void>;
-  /** Tells what is still to be told until there is nothing, or the signal aborts; what is left then is lost. Never throws. */
+  /** Tells what is still to be told until there is nothing, nothing may be told, or the signal aborts; what is left then is lost. Never throws. */
   flush(options: { signal: AbortSignal }): Promise<void>;
   countUntold(): number;
   listSamples(): readonly Sample[];
@@ -57,25 +57,36 @@ export function createEventRecorder(options: RecorderOptions): RunningRecorder {
     onLoss(createProblem('ClusterUnavailable', `Cannot tell ${count} Events: ${why}`));
   }
 
-  async function tell(entry: Entry, signal: AbortSignal): Promise<void> {
+  /** What kept it from being told, if anything did. */
+  async function tell(entry: Entry, signal: AbortSignal): Promise<Problem | undefined> {
+    let outcome: Told;
+    let problem: Problem | undefined;
     try {
-      const outcome = await sender.send(entry, { signal });
-      if (outcome === 'refused') Object.assign(entry, { known: entry.known ?? unread, told: entry.seen });
-      book.settle(entry);
-      metrics().count('tallyman_events_total', { outcome });
-      onProblem(sender.findTrouble());
-      pauseMs = 0;
-      if (book.countUntold() === 0) onLoss(undefined);
+      outcome = await sender.send(entry, { signal });
     } catch (error) {
-      book.giveBack(entry);
-      if (signal.aborted) return;
-      const problem = toProblem(error);
-      onProblem(problem);
-      readyMs = undefined;
-      const maxPause = problem.code === 'ClusterDenied' ? maxDeniedPauseMs : maxPauseMs;
-      pauseMs = Math.min(Math.max(firstPauseMs, 2 * pauseMs), maxPause);
-      await clock.sleep(pauseMs * (0.5 + clock.random()), { signal });
+      problem = toProblem(error);
+      if (signal.aborted || problem.code !== 'Internal') {
+        book.giveBack(entry);
+        if (!signal.aborted) pause(problem);
+        return problem;
+      }
+      // A fault of ours is there at the next try too.
+      outcome = 'refused';
     }
+    if (outcome === 'refused') Object.assign(entry, { known: entry.known ?? unread, told: entry.seen });
+    book.settle(entry);
+    metrics().count('tallyman_events_total', { outcome });
+    onProblem(problem ?? sender.findTrouble());
+    pauseMs = 0;
+    if (book.countUntold() === 0) onLoss(undefined);
+    return undefined;
+  }
+
+  function pause(problem: Problem): void {
+    onProblem(problem);
+    readyMs = undefined;
+    const maxPause = problem.code === 'ClusterDenied' ? maxDeniedPauseMs : maxPauseMs;
+    pauseMs = Math.min(Math.max(firstPauseMs, 2 * pauseMs), maxPause);
   }
 
   async function waitUntilReady(signal: AbortSignal): Promise<void> {
@@ -83,16 +94,17 @@ export function createEventRecorder(options: RecorderOptions): RunningRecorder {
     while (!options.isReady() && clock.nowMs() < readyMs && !signal.aborted) await clock.sleep(50, { signal });
   }
 
-  /** Tells the next one; how long there is nothing to tell. */
-  async function step(signal: AbortSignal): Promise<number> {
-    const next = book.take();
-    if (next === undefined) return Number.POSITIVE_INFINITY;
-    if (typeof next === 'number') return next - clock.nowMs();
+  /** Tells the next one. */
+  async function step(signal: AbortSignal): Promise<Step> {
+    if (pauseMs > 0) await clock.sleep(pauseMs * (0.5 + clock.random()), { signal });
+    const next = signal.aborted ? undefined : book.take();
+    if (next === undefined) return { restMs: Number.POSITIVE_INFINITY };
+    if (typeof next === 'number') return { restMs: next - clock.nowMs() };
     await waitUntilReady(signal);
     await pace(signal);
-    if (signal.aborted) book.giveBack(next);
-    else await tell(next, signal);
-    return 0;
+    if (!signal.aborted) return { restMs: 0, problem: await tell(next, signal) };
+    book.giveBack(next);
+    return { restMs: 0 };
   }
 
   return {
@@ -104,16 +116,25 @@ export function createEventRecorder(options: RecorderOptions): RunningRecorder {
       for (const outcome of outcomes) metrics().count('tallyman_events_total', { outcome }, 0);
       metrics().count('tallyman_events_dropped_total', {}, 0);
       while (!signal.aborted) {
-        const restMs = await step(signal);
+        const { restMs } = await step(signal);
         if (restMs > 0) await bell.wait(restMs, signal);
       }
     },
     async flush({ signal }) {
-      while (!signal.aborted && book.countUntold() > 0) await step(signal);
+      pauseMs = 0;
+      let problem: Problem | undefined;
+      while (!signal.aborted && book.countUntold() > 0 && problem?.code !== 'ClusterDenied')
+        problem = (await step(signal)).problem;
       const left = book.forget();
       if (left > 0) lose(left, 'the program ended before they were told, more time was wanted');
     },
   };
+}
+
+interface Step {
+  /** How long there is nothing to tell. */
+  readonly restMs: number;
+  readonly problem?: Problem | undefined;
 }
 
 const outcomes = ['created', 'repeated', 'refused'] as const;

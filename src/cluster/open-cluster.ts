@@ -65,9 +65,14 @@ export function openCluster(wanted: ClusterParts, options: ClusterOptions): Clus
   const { clock, secretNeeds, createTeller, leaderElection } = options;
   const api = connectCluster(wanted);
   const secrets = createSecretStore(api, { needs: secretNeeds, clock, createTeller });
+  const tell = createTeller();
+  let mayNotLook = false;
   const policies = watchPolicyObjects(api, {
     clock,
-    onProblem: createTeller(),
+    onProblem(problem) {
+      mayNotLook = problem?.code === 'ClusterDenied';
+      tell(problem);
+    },
     onChange: (key) => status?.touch(key),
   });
   const status = wanted.status
@@ -77,7 +82,8 @@ export function openCluster(wanted: ClusterParts, options: ClusterOptions): Clus
   const { namespaces } = wanted.reconcilers;
   const reconcilers =
     products.length === 0 ? undefined : createReconcilers(api, { clock, products, namespaces, createTeller });
-  const events = wanted.events ? openEvents({ ...options, api, policies }) : undefined;
+  const isReady = () => policies.isKnown() || mayNotLook;
+  const events = wanted.events ? openEvents({ ...options, api, policies, isReady }) : undefined;
   return {
     api,
     secrets,
@@ -88,7 +94,7 @@ export function openCluster(wanted: ClusterParts, options: ClusterOptions): Clus
     events,
     listSamples: () => events?.listSamples() ?? [],
     async run({ signal }) {
-      const parts = [policies, status, reconcilers, events];
+      const parts = [status === undefined && events === undefined ? undefined : policies, status, reconcilers, events];
       await Promise.all(parts.map((part) => part?.run({ signal })));
     },
     async flush({ signal }) {

@@ -22,7 +22,9 @@ export interface EventOptions {
   readonly api: KubernetesApi;
   readonly clock: Clock;
   readonly pod: OwnPod;
-  readonly policies: WatchedObjects<ImagePolicyObject>;
+  readonly policies: Pick<WatchedObjects<ImagePolicyObject>, 'objects'>;
+  /** Whether it is known which there are, or that they may not be looked at. */
+  readonly isReady: () => boolean;
   readonly forgetMs: number;
   readonly metrics: () => Pick<Metrics, 'count'>;
   readonly createTeller: () => (problem: Problem | undefined) => void;
@@ -30,7 +32,7 @@ export interface EventOptions {
 
 /** Nothing is told before `run` or `flush`. */
 export function openEvents({ api, clock, pod, policies, ...options }: EventOptions): RunningRecorder {
-  const { createTeller, metrics, forgetMs } = options;
+  const { createTeller, metrics, forgetMs, isReady } = options;
   const findObject = (about: ObjectName) => findPolicyObject(about, policies);
   const sender = createEventSender({ api, clock, reporter: describeReporter(pod, api.namespace), findObject });
   return createEventRecorder({
@@ -38,7 +40,7 @@ export function openEvents({ api, clock, pod, policies, ...options }: EventOptio
     clock,
     forgetMs,
     metrics,
-    isReady: policies.isKnown,
+    isReady,
     onProblem: createTeller(),
     onLoss: createTeller(),
   });

@@ -124,6 +124,7 @@ describe('the recorder of Events', () => {
       clock,
       pod: { name: isPod ? 'tallyman-0' : undefined, namespace: 'tallyman', uid: undefined },
       policies,
+      isReady: policies.isKnown,
       forgetMs: 33 * minute,
       metrics: () => metrics,
       createTeller: () => (problem) => void told.push(problem),

@@ -43,6 +43,7 @@ describe('tallyman in a cluster', () => {
   let kubernetes: TestKubernetes;
   let daemon: Running;
   let bare: string;
+  let kubeconfig: string;
   const revision = () => readTree(bare)['web/deployment.yaml']?.text ?? '';
 
   before(async () => {
@@ -77,7 +78,7 @@ describe('tallyman in a cluster', () => {
         stringData: { git: 'only-for-this-test' },
       },
     ]);
-    const kubeconfig = await kubernetes.createKubeconfig({ namespace: 'tallyman', name: 'tallyman' });
+    kubeconfig = await kubernetes.createKubeconfig({ namespace: 'tallyman', name: 'tallyman' });
     const deployed = parse(readFileSync('deploy/config.yaml', 'utf8'));
     const [repo] = deployed.repos;
     const config = world.configure('cluster', {
@@ -151,6 +152,24 @@ describe('tallyman in a cluster', () => {
       async () => (await annotation('gitrepository', 'deploy', 'reconcile.fluxcd.io/requestedAt')) !== undefined,
     );
     await waitUntil(async () => (await annotation('application', 'web', 'argocd.argoproj.io/refresh')) === 'normal');
+  });
+
+  it('tells by Events what a single pass did, and what keeps it from more', async () => {
+    const { host } = world.registry;
+    const wrong = `apiVersion: ${apiVersion}\nkind: ImagePolicy\nmetadata: { name: wrong, namespace: shop }\nspec: {}\n`;
+    world.makeRepo('once', { ...makeApp('api', `${host}/acme/web`, '1.4.2'), 'wrong.yaml': wrong });
+    const config = world.configure('once', {
+      repos: [world.remote('once')],
+      kubernetes: { kubeconfig, reconcilers: { flux: 'off', argocd: 'off' } },
+    });
+    const { code, stderr } = await world.run(['run', '--once', '--config', config], { POD_NAMESPACE: 'tallyman' });
+    assert.equal(code, 1, stderr);
+    const shown = await kubernetes.kubectl(['events', '-n', 'shop']);
+    assert.match(
+      shown,
+      /Normal\s+ImageUpdated\s+ImagePolicy\/api\s+Updated \S+\/acme\/web from 1\.4\.2 to 1\.6\.0: commit/,
+    );
+    assert.match(shown, /Warning\s+PolicyInvalid\s+ImagePolicy\/wrong\s+wrong\.yaml:\d+:\d+: Cannot /);
   });
 
   it('has every right that it uses', () => assert.doesNotMatch(daemon.said(), /ClusterDenied|ClusterUnavailable/));
