@@ -21,7 +21,8 @@ interface Ongoing extends Entry {
   readonly key: string;
   /** When it ended, by the steady clock. */
   overMs: number | undefined;
-  /** When it may be told again. */
+  /** When it was told last, and when it may be told again. */
+  toldMs: number;
   dueMs: number;
   gapMs: number;
 }
@@ -70,7 +71,7 @@ export function createEventBook({ clock, forgetMs, onDropped, onNews }: BookOpti
   function begin(source: string, key: string, event: StatusEvent): Ongoing {
     const wallMs = clock.wallMs();
     const counts = { firstMs: wallMs, lastMs: wallMs, seen: 0, told: 0, known: undefined };
-    return { event, source, key, ...counts, overMs: undefined, dueMs: clock.nowMs(), gapMs: minGapMs };
+    return { event, source, key, ...counts, overMs: undefined, toldMs: 0, dueMs: clock.nowMs(), gapMs: minGapMs };
   }
 
   function see(source: string, key: string, event: StatusEvent): boolean {
@@ -98,16 +99,17 @@ export function createEventBook({ clock, forgetMs, onDropped, onNews }: BookOpti
   }
 
   function takeOngoing(): Ongoing | number | undefined {
-    let next: Ongoing | undefined;
+    let [next, nextMs]: [Ongoing | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
     for (const entry of ongoing.values()) {
       if (!isOpen(entry)) continue;
       if (entry.known === undefined) return entry;
-      if (next === undefined || entry.dueMs < next.dueMs) next = entry;
+      const dueMs = findDueMs(entry);
+      if (dueMs < nextMs) [next, nextMs] = [entry, dueMs];
     }
     if (next === undefined) return undefined;
-    if (next.dueMs > clock.nowMs()) return next.dueMs;
-    // It is not over: so it is still so now.
-    if (next.overMs === undefined) next.lastMs = clock.wallMs();
+    if (nextMs > clock.nowMs()) return nextMs;
+    // Nobody says that it is over: so it is still so.
+    if (next.seen === next.told) next.lastMs = clock.wallMs();
     return next;
   }
 
@@ -144,7 +146,8 @@ export function createEventBook({ clock, forgetMs, onDropped, onNews }: BookOpti
       if (!isOngoing(entry)) return;
       // Never in step with those that began together.
       const gapMs = entry.gapMs * (0.9 + 0.1 * clock.random());
-      Object.assign(entry, { dueMs: clock.nowMs() + gapMs, gapMs: Math.min(2 * entry.gapMs, maxGapMs) });
+      const toldMs = clock.nowMs();
+      Object.assign(entry, { toldMs, dueMs: toldMs + gapMs, gapMs: Math.min(2 * entry.gapMs, maxGapMs) });
     },
     giveBack(entry) {
       taken = undefined;
@@ -165,6 +168,11 @@ export function createEventBook({ clock, forgetMs, onDropped, onNews }: BookOpti
       return untold.length + done.splice(0).length;
     },
   };
+}
+
+/** Where it was not seen again, for passes are rare, it is told in time to be kept: another worker may have seen its end. */
+function findDueMs({ seen, told, dueMs, toldMs }: Ongoing): number {
+  return seen > told ? dueMs : toldMs + maxGapMs;
 }
 
 function isOngoing(entry: Entry): entry is Ongoing {

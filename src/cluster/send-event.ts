@@ -1,6 +1,6 @@
 /** Tells one event: creates it, or goes on with its series where it is there already. */
-import type { Problem } from '../error/problem.ts';
-import { createProblem, toProblem } from '../error/problem.ts';
+import type { ErrorCode } from '../error/catalogue.ts';
+import { createProblem, type Problem, toProblem } from '../error/problem.ts';
 import { type ObjectName, TallymanError } from '../error/tallyman-error.ts';
 import type { Clock } from '../pipeline/ports.ts';
 import type { ApiAnswer, KubernetesApi } from './api.ts';
@@ -26,7 +26,7 @@ export interface EventSender {
 }
 
 export interface SenderOptions {
-  readonly api: KubernetesApi;
+  readonly api: Pick<KubernetesApi, 'request'>;
   readonly clock: Pick<Clock, 'nowMs' | 'wallMs'>;
   readonly reporter: Reporter;
   /** What the cluster knows the object by; undefined where it has none. */
@@ -37,6 +37,8 @@ const events = { group: 'events.k8s.io', version: 'v1', plural: 'events' };
 const maxTries = 3;
 /** A namespace that is not there, or not allowed, is not tried for so long. */
 const awayMs = 10 * 60_000;
+/** An API server that starts refuses for some seconds what it allows later: it does not know the roles yet. */
+const settlingMs = 30_000;
 
 interface EventObject {
   readonly metadata: { readonly resourceVersion?: string };
@@ -50,6 +52,7 @@ type Outcome = Told | 'missing';
 export function createEventSender({ api, clock, reporter, findObject }: SenderOptions): EventSender {
   const away = new Map<string, { readonly untilMs: number; readonly problem: Problem | undefined }>();
   let refusal: Problem | undefined;
+  let settledMs = Number.NEGATIVE_INFINITY;
 
   function isAway(namespace: string): boolean {
     return (away.get(namespace)?.untilMs ?? 0) > clock.nowMs();
@@ -146,28 +149,41 @@ export function createEventSender({ api, clock, reporter, findObject }: SenderOp
     throw new TallymanError('ClusterDenied', message, { remedy });
   }
 
+  async function tellSomewhere(entry: Entry, signal: AbortSignal): Promise<Told> {
+    const { about } = entry.event;
+    if (about === undefined) return await tellHere(entry, signal);
+    let denied: TallymanError | undefined;
+    try {
+      const told = await tellThere(about, entry, signal);
+      if (told !== undefined) return told;
+    } catch (error) {
+      if (!isTold(error, 'ClusterDenied') || clock.nowMs() < settledMs) throw error;
+      denied = error;
+    }
+    const told = await tellHere(entry, signal);
+    // Not before: where nothing may be told at all, this namespace is none that is kept from us.
+    if (denied !== undefined) {
+      const problem = isEnding(denied) ? undefined : toProblem(denied);
+      away.set(about.namespace, { untilMs: clock.nowMs() + awayMs, problem });
+    }
+    return told;
+  }
+
   return {
     async send(entry, { signal }) {
-      const { about } = entry.event;
-      if (about === undefined) return await tellHere(entry, signal);
-      let denied: TallymanError | undefined;
       try {
-        const told = await tellThere(about, entry, signal);
-        if (told !== undefined) return told;
+        return await tellSomewhere(entry, signal);
       } catch (error) {
-        if (!(error instanceof TallymanError && error.code === 'ClusterDenied')) throw error;
-        denied = error;
+        if (isTold(error, 'ClusterUnavailable')) settledMs = clock.nowMs() + settlingMs;
+        throw error;
       }
-      const told = await tellHere(entry, signal);
-      // Not before: where nothing may be told at all, this namespace is none that is kept from us.
-      if (denied !== undefined) {
-        const problem = isEnding(denied) ? undefined : toProblem(denied);
-        away.set(about.namespace, { untilMs: clock.nowMs() + awayMs, problem });
-      }
-      return told;
     },
     findTrouble: () => [...away.values()].find(({ problem }) => problem !== undefined)?.problem ?? refusal,
   };
+}
+
+function isTold(error: unknown, code: ErrorCode): error is TallymanError {
+  return error instanceof TallymanError && error.code === code;
 }
 
 /** A namespace that is being deleted takes nothing new: it counts as one that is not there. */

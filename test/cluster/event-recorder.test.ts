@@ -182,6 +182,8 @@ describe('the recorder of Events', () => {
         await kubernetes.kubectl(['events', '-n', 'shop']),
         /Normal\s+ImageUpdated\s+ImagePolicy\/web\s+Updated/,
       );
+      const asked = kubernetes.kubectl(['events', '--for', 'imagepolicy/web', '-n', 'shop']);
+      await assert.rejects(asked, /doesn't have a resource type "imagepolicy"/);
       await kubernetes.apply(crd);
       await kubernetes.kubectl(['wait', '--for=condition=Established', 'crd/imagepolicies.tallyman.dev']);
       await kubernetes.apply([policyObject('web')]);
@@ -393,6 +395,7 @@ describe('the recorder of Events', () => {
         await waitUntil(() => events.countUntold() === 0);
       });
       assert.equal((await list('shop')).filter((event) => event.note === note).length, 1);
+      assert.ok(!(await list('tallyman')).some((event) => event.note?.includes(note)));
       assert.equal(
         problems().some((problem) => problem.includes('an answer was wanted')),
         way === 'was killed',
