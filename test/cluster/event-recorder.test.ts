@@ -184,6 +184,8 @@ describe('the recorder of Events', () => {
       );
       const asked = kubernetes.kubectl(['events', '--for', 'imagepolicy/web', '-n', 'shop']);
       await assert.rejects(asked, /doesn't have a resource type "imagepolicy"/);
+      const fields = '--field-selector=involvedObject.kind=ImagePolicy,involvedObject.name=web';
+      assert.match(await kubernetes.kubectl(['get', 'events', '-n', 'shop', fields]), /ImageUpdated.*to 1\.5\.0/);
       await kubernetes.apply(crd);
       await kubernetes.kubectl(['wait', '--for=condition=Established', 'crd/imagepolicies.tallyman.dev']);
       await kubernetes.apply([policyObject('web')]);
@@ -196,9 +198,11 @@ describe('the recorder of Events', () => {
       const { regarding } = await waitFor('shop', 'to 1.6.0');
       assert.match(regarding.uid ?? '', /^[0-9a-f-]{36}$/);
       assert.match(regarding.resourceVersion ?? '', /^\d+$/);
-      const shown = await kubernetes.kubectl(['events', '--for', 'imagepolicy/web', '-n', 'shop']);
-      assert.match(shown, /to 1\.5\.0/);
-      assert.match(shown, /to 1\.6\.0/);
+      for (const kind of ['imagepolicy', 'imagepolicy.tallyman.dev']) {
+        const shown = await kubernetes.kubectl(['events', '--for', `${kind}/web`, '-n', 'shop']);
+        assert.match(shown, /to 1\.5\.0/);
+        assert.match(shown, /to 1\.6\.0/);
+      }
       assert.match(
         await kubernetes.kubectl(['describe', 'imagepolicy', 'web', '-n', 'shop']),
         /ImageUpdated.*to 1\.6\.0/,
