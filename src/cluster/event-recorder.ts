@@ -54,7 +54,7 @@ export function createEventRecorder(options: RecorderOptions): RunningRecorder {
 
   function lose(count: number, why: string): void {
     metrics().count('tallyman_events_dropped_total', {}, count);
-    onLoss(createProblem('ClusterUnavailable', `Cannot tell ${count} Events: ${why}`));
+    onLoss(createProblem('ClusterUnavailable', `Cannot tell ${count} ${count === 1 ? 'Event' : 'Events'}: ${why}`));
   }
 
   /** What kept it from being told, if anything did. */
@@ -126,7 +126,7 @@ export function createEventRecorder(options: RecorderOptions): RunningRecorder {
       while (!signal.aborted && book.countUntold() > 0 && problem?.code !== 'ClusterDenied')
         problem = (await step(signal)).problem;
       const left = book.forget();
-      if (left > 0) lose(left, 'the program ended before they were told, more time was wanted');
+      if (left > 0) lose(left, 'the program ended before, more time was wanted');
     },
   };
 }

@@ -419,6 +419,6 @@ describe('the recorder of Events', () => {
       await kubernetes.start();
     }
     assert.deepEqual(metrics.told, ['tallyman_events_dropped_total = 2']);
-    assert.match(problems().at(-1) ?? '', /Cannot tell 2 Events: the program ended/);
+    assert.match(problems().at(-1) ?? '', /Cannot tell 2 Events: the program ended before/);
   });
 });
