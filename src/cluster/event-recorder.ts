@@ -150,7 +150,8 @@ function createBell(clock: Clock): { ring(): void; wait(ms: number, signal: Abor
       wake?.();
     },
     async wait(ms, signal) {
-      if (!rang) {
+      // What is aborted already tells nobody any more.
+      if (!rang && !signal.aborted) {
         const pause = new AbortController();
         const end = () => pause.abort(new Error('rang'));
         wake = end;

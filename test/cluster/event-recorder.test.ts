@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { connectCluster } from '../../src/cluster/connect.ts';
+import { createEventRecorder } from '../../src/cluster/event-recorder.ts';
 import { openEvents } from '../../src/cluster/open-events.ts';
 import { watchPolicyObjects } from '../../src/cluster/policy-objects.ts';
 import type { Problem } from '../../src/error/problem.ts';
+import { TallymanError } from '../../src/error/tallyman-error.ts';
 import type { StatusEvent } from '../../src/pipeline/cluster-ports.ts';
 import type { Clock } from '../../src/pipeline/ports.ts';
 import { testPolicy } from '../make-policy.ts';
@@ -71,6 +73,41 @@ function skippingClock(): Clock & { skip(ms: number): void } {
     },
   };
 }
+
+describe('the recorder of Events that may tell none', () => {
+  it('ends at once when it is told to, also in the pause before the next try', async () => {
+    const stop = new AbortController();
+    let deny = () => {};
+    const denied = new Promise<void>((resolve) => {
+      deny = resolve;
+    });
+    const recorder = createEventRecorder({
+      sender: {
+        send: () => Promise.reject(new TallymanError('ClusterDenied', 'Cannot tell an Event: it may not')),
+        findTrouble: () => undefined,
+      },
+      clock: skippingClock(),
+      forgetMs: minute,
+      metrics: recordingMetrics,
+      isReady: () => true,
+      onProblem: () => deny(),
+      onLoss: () => undefined,
+    });
+    const running = recorder.run({ signal: stop.signal });
+    await new Promise(setImmediate);
+    recorder.record([eventOf()]);
+    await denied;
+    await new Promise(setImmediate);
+    stop.abort(new Error('stopped'));
+    const late = new AbortController();
+    const ended = await Promise.race([
+      running.then(() => true),
+      wait(5000, false, { signal: late.signal }).catch(() => false),
+    ]);
+    late.abort();
+    assert.equal(ended, true);
+  });
+});
 
 describe('the recorder of Events', () => {
   let kubernetes: TestKubernetes;
