@@ -17,7 +17,7 @@ import type { RedisConfig } from './config/redis-schema.ts';
 import type { RepoConfig } from './config/repo-schema.ts';
 import type { Config, CredentialSourceName, RegistryConfig } from './config/schema.ts';
 import { findSecretRefs } from './config/secret-ref-schema.ts';
-import { type Problem, toProblem } from './error/problem.ts';
+import { toProblem } from './error/problem.ts';
 import { formatCommitUrl } from './forge/commit-url.ts';
 import { type ClosableForge, createForge } from './forge/create-forge.ts';
 import { type ForgePlace, findForge } from './forge/find-forge.ts';
@@ -40,7 +40,7 @@ import type { Clock, Log, Registry } from './pipeline/ports.ts';
 import { createProposalMemory } from './pipeline/propose-facts.ts';
 import { createRepoMemory } from './pipeline/repo-memory.ts';
 import type { Queues } from './pipeline/run-jobs.ts';
-import { createProblemTeller } from './pipeline/tell-report.ts';
+import { createProblemTeller, createSingleTeller } from './pipeline/tell-report.ts';
 import { createEmbeddedQueue } from './queue/embedded-queue.ts';
 import type { SharedWork } from './redis/open-shared-work.ts';
 import { createRegistry, type SourceTools } from './registry/create-registry.ts';
@@ -155,16 +155,12 @@ async function openCluster(
   { log, metrics }: { log: Log; metrics: () => Metrics },
 ): Promise<Cluster> {
   const { openCluster: open } = await import('./cluster/open-cluster.ts');
-  const createTeller = () => {
-    const teller = createProblemTeller(log);
-    return (problem: Problem | undefined) => teller.tell(problem === undefined ? [] : [problem]);
-  };
   const { kubernetes: _lists, ...rest } = config;
   const { POD_NAME: name, POD_NAMESPACE: namespace, POD_UID: uid } = process.env;
   const cluster = open(kubernetes, {
     clock: systemClock,
     secretNeeds: { ...kubernetes, secrets: findSecretRefs(rest) },
-    createTeller,
+    createTeller: () => createSingleTeller(log),
     metrics,
     forgetMs: 2 * findLongestPauseMs(config.intervalSeconds * 1000),
     pod: { name, namespace, uid },

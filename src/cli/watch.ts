@@ -13,7 +13,7 @@ import { createProbes } from '../pipeline/probes.ts';
 import { createWorker } from '../pipeline/run-jobs.ts';
 import { createStatusObserver } from '../pipeline/show-status.ts';
 import { createEventObserver } from '../pipeline/tell-events.ts';
-import { createProblemTeller } from '../pipeline/tell-report.ts';
+import { createProblemTeller, createSingleTeller } from '../pipeline/tell-report.ts';
 import { findOwnAddress, workWhileLeading } from '../pipeline/work-while-leading.ts';
 import { exitCodes, type ServerNeeds, type Session } from './session.ts';
 
@@ -135,10 +135,7 @@ function watchApplied(
     timeoutMs: kubernetes.reconcilers.timeoutSeconds * 1000,
     metrics,
     tell: createOutcomeTeller({ log, metrics, events: cluster.events }),
-    createTeller() {
-      const teller = createProblemTeller(log);
-      return (problem) => teller.tell(problem === undefined ? [] : [problem]);
-    },
+    createTeller: () => createSingleTeller(log),
     isAlone: config.redis === undefined,
   });
 }

@@ -51,6 +51,12 @@ export function createProblemTeller(log: Log): ProblemTeller {
   };
 }
 
+/** For a part that one thing at a time keeps from working: told once, and when it is over (undefined). */
+export function createSingleTeller(log: Log): (problem: Problem | undefined) => void {
+  const teller = createProblemTeller(log);
+  return (problem) => teller.tell(problem === undefined ? [] : [problem]);
+}
+
 function identify({ code, policy, place, message }: Problem): string {
   return JSON.stringify([code, policy, place, message.replace(/[0-9]+/g, '#')]);
 }
