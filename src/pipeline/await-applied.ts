@@ -131,7 +131,7 @@ export function createAppliedWatch(repos: readonly AwaitedRepo[], options: Await
       repo.line.advance(report.commit ?? report.snapshot.commit);
       const spans = times.settle(subject, { report, beganMs });
       const deadlineMs = nowMs() + options.timeoutMs;
-      const added = listAwaited(subject, report, { spans, nowMs: nowMs() }).map(
+      const added = listAwaited(repo, report, { spans, nowMs: nowMs() }).map(
         (awaited): Pending => ({ awaited, deadlineMs, isTold: false, isInherited: false }),
       );
       repo.pending = [...repo.pending, ...added];
@@ -202,11 +202,10 @@ function findDue({ isTold, deadlineMs, awaited }: Pending): number {
 
 /** What a pass committed, each policy's version once for each commit. */
 function listAwaited(
-  subject: string,
-  report: Pick<WholeReport, 'commits' | 'policies'>,
+  { subject, objects }: Pick<Watched, 'subject' | 'objects'>,
+  report: Pick<WholeReport, 'commits'>,
   { spans, nowMs }: { spans: ReadonlyMap<string, number>; nowMs: number },
 ): readonly AwaitedUpdate[] {
-  const objects = findObjects(report);
   return report.commits.flatMap(({ commit, updates, edits }) => {
     const byPolicy = new Map(updates.map((update) => [`${update.policy} ${update.to}`, update]));
     return [...byPolicy.values()].map((update): AwaitedUpdate => {

@@ -1,4 +1,5 @@
 /** How each policy stands after a pass, as its object in a cluster shows it. */
+import { groupBy } from '../collection/group-by.ts';
 import { catalogue } from '../error/catalogue.ts';
 import { isError, type Problem } from '../error/problem.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -10,27 +11,14 @@ type Report = Pick<WholeReport, 'policies' | 'selections' | 'commits' | 'proposa
 
 /** One for each policy that can be used. */
 export function describeStatus(report: Report): readonly PolicyStanding[] {
-  const selections = groupByPolicy(report.selections);
-  const problems = groupByPolicy(report.problems);
+  const selections = groupBy(report.selections, ({ policy }) => policy);
+  const problems = groupBy(report.problems, ({ policy }) => policy);
   return report.policies.map((policy) =>
     describePolicy(policy, report, {
       selections: selections.get(policy.key) ?? [],
       problems: problems.get(policy.key) ?? [],
     }),
   );
-}
-
-function groupByPolicy<Item extends { readonly policy?: string | undefined }>(
-  items: readonly Item[],
-): ReadonlyMap<string, readonly Item[]> {
-  const groups = new Map<string, Item[]>();
-  for (const item of items) {
-    if (item.policy === undefined) continue;
-    const group = groups.get(item.policy);
-    if (group === undefined) groups.set(item.policy, [item]);
-    else group.push(item);
-  }
-  return groups;
 }
 
 interface Found {

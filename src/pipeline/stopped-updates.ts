@@ -1,5 +1,6 @@
 /** What a failure kept from being written: those whom it concerns are told of it. */
 import { type StoppedUpdate, TallymanError } from '../error/tallyman-error.ts';
+import { findObjects } from './list-events.ts';
 import type { PlannedPass } from './run-pass.ts';
 
 /** The updates of a plan, with the objects of their policies. */
@@ -7,7 +8,7 @@ export function listStopped({
   updates,
   policies,
 }: Pick<PlannedPass, 'updates' | 'policies'>): readonly StoppedUpdate[] {
-  const objects = new Map(policies.map(({ key, object }) => [key, object]));
+  const objects = findObjects({ policies });
   return updates.map(({ policy, from, to }) => ({ policy, object: objects.get(policy), from, to }));
 }
 
