@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { printable } from '../error/printable.ts';
 import type { ObjectName } from '../error/tallyman-error.ts';
 import type { StatusEvent } from '../pipeline/cluster-ports.ts';
+import { formatMicroTime } from './micro-time.ts';
 
 /** An object as an Event refers to it. */
 export interface ObjectReference extends ObjectName {
@@ -74,11 +75,6 @@ export function formatEvent(telling: Telling, seen: Occurrences, { instance }: R
 /** From the second time on: the API server takes no series of one. */
 export function formatSeries({ count, lastMs }: Pick<Occurrences, 'count' | 'lastMs'>): object {
   return { count: Math.max(2, count), lastObservedTime: formatMicroTime(lastMs) };
-}
-
-/** With exactly six digits of a second: others are not read. */
-function formatMicroTime(ms: number): string {
-  return new Date(ms).toISOString().replace('Z', '000Z');
 }
 
 function describe({ event, regarding }: Telling): string {

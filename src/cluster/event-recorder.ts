@@ -3,6 +3,7 @@ import { createProblem, type Problem, toProblem } from '../error/problem.ts';
 import type { EventRecorder } from '../pipeline/cluster-ports.ts';
 import type { Metrics, Sample } from '../pipeline/metrics-ports.ts';
 import type { Clock } from '../pipeline/ports.ts';
+import { createBell } from './bell.ts';
 import { createEventBook, type Entry, maxWaiting } from './event-book.ts';
 import type { EventSender, Told } from './send-event.ts';
 
@@ -139,32 +140,6 @@ interface Step {
 
 const outcomes = ['created', 'repeated', 'refused'] as const;
 const unread = { count: 1, resourceVersion: undefined };
-
-/** Sleeps until somebody rings. */
-function createBell(clock: Clock): { ring(): void; wait(ms: number, signal: AbortSignal): Promise<void> } {
-  let wake: (() => void) | undefined;
-  let rang = false;
-  return {
-    ring() {
-      rang = true;
-      wake?.();
-    },
-    async wait(ms, signal) {
-      // What is aborted already tells nobody any more.
-      if (!rang && !signal.aborted) {
-        const pause = new AbortController();
-        const end = () => pause.abort(new Error('rang'));
-        wake = end;
-        signal.addEventListener('abort', end, { once: true });
-        // Timers count to 24 days at most.
-        await clock.sleep(Math.min(ms, 3_600_000), { signal: pause.signal });
-        signal.removeEventListener('abort', end);
-        wake = undefined;
-      }
-      rang = false;
-    },
-  };
-}
 
 /** Waits until one more may be told. */
 function createPace(clock: Clock): (signal: AbortSignal) => Promise<void> {

@@ -2,6 +2,7 @@
  * What to do about a Lease: pure, times are values of one clock of this process. The clocks of other machines are never
  * read. Source: Kubernetes API, "coordination.k8s.io/v1 Lease"; client-go's `leaderelection`, whose rules these are.
  */
+import { formatMicroTime } from './micro-time.ts';
 
 /** A Lease as the API server has it; what is not named here is kept as it is. */
 export interface LeaseObject {
@@ -132,9 +133,4 @@ function annotate(lease: LeaseObject | undefined, { namespace, name, address }: 
   const { [addressAnnotation]: _, ...others } = lease?.metadata.annotations ?? {};
   const annotations = { ...others, ...(address !== undefined && { [addressAnnotation]: address }) };
   return { ...(lease?.metadata ?? { namespace, name }), annotations };
-}
-
-/** `MicroTime` of the API takes exactly six digits: `2026-01-02T15:04:05.123000Z` */
-function formatMicroTime(wallMs: number): string {
-  return new Date(wallMs).toISOString().replace('Z', '000Z');
 }

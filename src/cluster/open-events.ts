@@ -7,9 +7,9 @@ import type { Clock } from '../pipeline/ports.ts';
 import type { KubernetesApi } from './api.ts';
 import type { ObjectReference, Reporter } from './event-body.ts';
 import { createEventRecorder, type RunningRecorder } from './event-recorder.ts';
-import { type ImagePolicyObject, imagePolicies } from './policy-objects.ts';
+import { type ImagePolicyObject, isImagePolicy } from './policy-objects.ts';
 import { createEventSender } from './send-event.ts';
-import type { WatchedObjects } from './watch-objects.ts';
+import { formatPlace, type WatchedObjects } from './watch-objects.ts';
 
 /** The pod that this process runs in, as far as it was told. */
 export interface OwnPod {
@@ -55,10 +55,9 @@ function describeReporter(pod: OwnPod, apiNamespace: string): Reporter {
 }
 
 function findPolicyObject(
-  { apiVersion, kind, namespace, name }: ObjectName,
+  about: ObjectName,
   { objects }: Pick<WatchedObjects<ImagePolicyObject>, 'objects'>,
 ): Pick<ObjectReference, 'uid' | 'resourceVersion'> | undefined {
-  const isOurs = apiVersion === `${imagePolicies.group}/${imagePolicies.version}` && kind === 'ImagePolicy';
-  const found = isOurs ? objects.get(`${namespace}/${name}`) : undefined;
+  const found = isImagePolicy(about) ? objects.get(formatPlace(about)) : undefined;
   return found && { uid: found.metadata.uid, resourceVersion: found.metadata.resourceVersion };
 }

@@ -1,13 +1,13 @@
 /** Shows how policies stand in the status of their objects, where the cluster has them. */
 import { createProblem, type Problem, toProblem } from '../error/problem.ts';
-import type { ObjectName } from '../error/tallyman-error.ts';
 import type { PolicyStanding, StatusBoard } from '../pipeline/cluster-ports.ts';
 import type { Clock } from '../pipeline/ports.ts';
 import type { PolicyStatus } from '../policy/status-schema.ts';
 import type { KubernetesApi } from './api.ts';
-import { type ImagePolicyObject, imagePolicies } from './policy-objects.ts';
+import { createBell } from './bell.ts';
+import { type ImagePolicyObject, imagePolicies, imagePolicyVersion, isImagePolicy } from './policy-objects.ts';
 import { formatPath } from './resource-path.ts';
-import type { WatchedObjects } from './watch-objects.ts';
+import { formatPlace, type WatchedObjects } from './watch-objects.ts';
 
 export interface StatusOptions {
   readonly api: KubernetesApi;
@@ -23,7 +23,6 @@ export interface StatusWriter extends StatusBoard {
   run(options: { signal: AbortSignal }): Promise<void>;
 }
 
-const apiVersion = `${imagePolicies.group}/${imagePolicies.version}`;
 /** What a pass over thousands of policies changes shall not take the API server's whole attention. */
 const minPauseMs = 50;
 const firstRetryMs = 1000;
@@ -33,12 +32,12 @@ const maxRetryMs = 60_000;
 export function createStatusWriter({ api, clock, objects: watched, onProblem }: StatusOptions): StatusWriter {
   const standings = new Map<string, PolicyStanding>();
   const due = new Set<string>();
-  let wake = () => {};
+  const bell = createBell(clock);
 
   function touch(key: string): void {
     if (!standings.has(key)) return;
     due.add(key);
-    wake();
+    bell.ring();
   }
 
   async function write(key: string, signal: AbortSignal): Promise<boolean> {
@@ -53,7 +52,7 @@ export function createStatusWriter({ api, clock, objects: watched, onProblem }: 
       path: formatPath(imagePolicies, { namespace, name, subresource: 'status' }),
       query: { fieldManager: 'tallyman', force: 'true' },
       contentType: 'application/apply-patch+yaml',
-      body: { apiVersion, kind: 'ImagePolicy', metadata: { namespace, name }, status },
+      body: { apiVersion: imagePolicyVersion, kind: 'ImagePolicy', metadata: { namespace, name }, status },
       signal,
     });
     // Gone meanwhile.
@@ -65,8 +64,8 @@ export function createStatusWriter({ api, clock, objects: watched, onProblem }: 
   return {
     show(told) {
       for (const standing of told) {
-        if (standing.object.apiVersion !== apiVersion || standing.object.kind !== 'ImagePolicy') continue;
-        const key = keyOf(standing.object);
+        if (!isImagePolicy(standing.object)) continue;
+        const key = formatPlace(standing.object);
         standings.set(key, standing);
         touch(key);
       }
@@ -78,13 +77,10 @@ export function createStatusWriter({ api, clock, objects: watched, onProblem }: 
     touch,
     async run({ signal }) {
       let retryMs = 0;
-      signal.addEventListener('abort', () => wake(), { once: true });
       while (!signal.aborted) {
         const [key] = due;
         if (key === undefined) {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
+          await bell.wait(Number.POSITIVE_INFINITY, signal);
           continue;
         }
         due.delete(key);
@@ -108,10 +104,6 @@ function describeRefusal(key: string, found: string): Problem {
   const message = `Cannot write the status of ImagePolicy "${key}": ${found}, a CRD that knows its fields was wanted`;
   const remedy = 'Apply deploy/crd of this version of Tallyman: `kubectl apply -k deploy/crd`.';
   return createProblem('ClusterDenied', message, { policy: key, remedy });
-}
-
-function keyOf({ namespace, name }: ObjectName): string {
-  return `${namespace}/${name}`;
 }
 
 /** What the object should say; a commit of before and the times at which conditions began stay as they are. */

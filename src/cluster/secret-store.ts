@@ -6,8 +6,8 @@ import type { ClusterSecret, ClusterSecrets, PullSecret, SecretRef } from '../pi
 import type { Clock } from '../pipeline/ports.ts';
 import type { KubernetesApi } from './api.ts';
 import { pullSecretUnusable, secretUnavailable } from './secret-unavailable.ts';
-import { formatPlace, type NamedPlace, type WatchedByName, watchByName } from './watch-by-name.ts';
-import type { ClusterObject } from './watch-objects.ts';
+import { type NamedPlace, type WatchedByName, watchByName } from './watch-by-name.ts';
+import { type ClusterObject, formatPlace } from './watch-objects.ts';
 
 /** What is to be watched; nothing else is asked for. */
 export interface SecretNeeds {

@@ -1,6 +1,6 @@
 import { TallymanError } from '../error/tallyman-error.ts';
-import { formatPlace, type NamedPlace, type WatchedByName } from './watch-by-name.ts';
-import type { ClusterObject } from './watch-objects.ts';
+import type { NamedPlace, WatchedByName } from './watch-by-name.ts';
+import { type ClusterObject, formatPlace } from './watch-objects.ts';
 
 /** Why there is nothing to use, and what is to be done; `watched` is undefined before the store is open. */
 export function secretUnavailable(

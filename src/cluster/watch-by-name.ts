@@ -3,7 +3,7 @@ import type { Problem } from '../error/problem.ts';
 import type { Clock } from '../pipeline/ports.ts';
 import type { KubernetesApi } from './api.ts';
 import type { Resource } from './resource-path.ts';
-import { type ClusterObject, createWatchedObjects } from './watch-objects.ts';
+import { type ClusterObject, createWatchedObjects, formatPlace } from './watch-objects.ts';
 
 /** Where it is. `{ namespace: 'shop', name: 'git' }` */
 export interface NamedPlace {
@@ -69,9 +69,4 @@ export function watchByName<Item extends ClusterObject>(
     problem: () => problem,
     stop: () => stop.abort(new Error('not wanted any more')),
   };
-}
-
-/** `shop/git` */
-export function formatPlace({ namespace, name }: NamedPlace): string {
-  return `${namespace}/${name}`;
 }

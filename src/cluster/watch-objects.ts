@@ -62,8 +62,8 @@ export function createWatchedObjects<Item extends ClusterObject>(
 
   function put(item: Item): void {
     const kept = shrink(item);
-    objects.set(keyOf(item), kept);
-    onChange?.(keyOf(item), kept);
+    objects.set(formatPlace(item.metadata), kept);
+    onChange?.(formatPlace(item.metadata), kept);
   }
 
   function drop(key: string): void {
@@ -87,7 +87,7 @@ export function createWatchedObjects<Item extends ClusterObject>(
       if (type === 'ERROR') throw new WatchRefused((object as { code?: number }).code ?? 0, 'the watch failed');
       const item = object as Item;
       if (type === 'ADDED' || type === 'MODIFIED') put(item);
-      else if (type === 'DELETED') drop(keyOf(item));
+      else if (type === 'DELETED') drop(formatPlace(item.metadata));
       version = item.metadata.resourceVersion ?? version;
     }
     return version;
@@ -134,7 +134,7 @@ async function listAll<Item extends ClusterObject>(
     const answer = await api.request<List<Item>>({ method: 'GET', path, query, signal });
     if (answer.kind === 'refused' && answer.status === 404) return { found: new Map(), version: undefined };
     if (answer.kind === 'refused') throw new WatchRefused(answer.status, answer.message);
-    for (const item of answer.body.items) found.set(keyOf(item), item);
+    for (const item of answer.body.items) found.set(formatPlace(item.metadata), item);
     const { resourceVersion, continue: next } = answer.body.metadata;
     if (!next) return { found, version: resourceVersion };
     from = next;
@@ -146,6 +146,7 @@ interface List<Item> {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
 }
 
-function keyOf({ metadata: { namespace, name } }: ClusterObject): string {
-  return `${namespace ?? ''}/${name}`;
+/** What watched objects are kept by: `shop/git`, `/node-1` where there is no namespace. */
+export function formatPlace({ namespace = '', name }: { readonly namespace?: string; readonly name: string }): string {
+  return `${namespace}/${name}`;
 }
