@@ -7,6 +7,7 @@ import { createLeadership } from '../../src/cluster/leadership.ts';
 import type { LeaseObject } from '../../src/cluster/lease.ts';
 import { createLeaseStore, type LeaseStore } from '../../src/cluster/lease-store.ts';
 import type { Problem } from '../../src/error/problem.ts';
+import { grantRights } from '../services/cluster-rights.ts';
 import { startKubernetes, type TestKubernetes } from '../services/kubernetes.ts';
 import { waitUntil } from '../wait-until.ts';
 
@@ -50,14 +51,7 @@ describe('createLeadership', () => {
   before(async () => {
     kubernetes = await startKubernetes();
     await kubernetes.createNamespace('shop');
-    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'leases' };
-    const metadata = { namespace: 'shop', name: 'leases' };
-    const apiVersion = 'rbac.authorization.k8s.io/v1';
-    await kubernetes.apply([
-      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: account },
-      { apiVersion, kind: 'Role', metadata, rules },
-      { apiVersion, kind: 'RoleBinding', metadata, roleRef, subjects: [{ kind: 'ServiceAccount', ...account }] },
-    ]);
+    await kubernetes.apply(grantRights(account, rules, 'shop'));
     api = connectCluster({ kubeconfig: await kubernetes.createKubeconfig(account) });
   });
   after(async () => {

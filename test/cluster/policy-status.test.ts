@@ -9,6 +9,7 @@ import type { ClusterObject } from '../../src/cluster/watch-objects.ts';
 import type { Problem } from '../../src/error/problem.ts';
 import type { PolicyStanding } from '../../src/pipeline/cluster-ports.ts';
 import type { PolicyStatus } from '../../src/policy/status-schema.ts';
+import { grantRights } from '../services/cluster-rights.ts';
 import { startKubernetes, type TestKubernetes } from '../services/kubernetes.ts';
 import { waitUntil } from '../wait-until.ts';
 
@@ -35,7 +36,7 @@ const rights = [
   { apiGroups: ['tallyman.dev'], resources: ['imagepolicies'], verbs: ['get', 'list', 'watch'] },
   { apiGroups: ['tallyman.dev'], resources: ['imagepolicies/status'], verbs: ['patch'] },
 ];
-const rbac = 'rbac.authorization.k8s.io';
+const account = { namespace: 'shop', name: 'tallyman' };
 
 describe('createStatusWriter', () => {
   let kubernetes: TestKubernetes;
@@ -56,20 +57,8 @@ describe('createStatusWriter', () => {
       '--timeout=30s',
       'crd/imagepolicies.tallyman.dev',
     ]);
-    const subjects = [{ kind: 'ServiceAccount', name: 'tallyman', namespace: 'shop' }];
-    const metadata = { name: 'tallyman', namespace: 'shop' };
-    await kubernetes.apply([
-      { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
-      { apiVersion: `${rbac}/v1`, kind: 'ClusterRole', metadata: { name: 'tallyman' }, rules: rights },
-      {
-        apiVersion: `${rbac}/v1`,
-        kind: 'ClusterRoleBinding',
-        metadata: { name: 'tallyman' },
-        roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'tallyman' },
-        subjects,
-      },
-    ]);
-    api = connectCluster({ kubeconfig: await kubernetes.createKubeconfig({ namespace: 'shop', name: 'tallyman' }) });
+    await kubernetes.apply(grantRights(account, rights));
+    api = connectCluster({ kubeconfig: await kubernetes.createKubeconfig(account) });
     const clock = {
       nowMs: Date.now,
       wallMs: () => wallMs,
@@ -210,15 +199,7 @@ describe('createStatusWriter', () => {
     await kubernetes.kubectl(['delete', 'clusterrolebinding', 'tallyman']);
     writer.show([standing('denied')]);
     await waitUntil(() => problems.some((problem) => problem?.code === 'ClusterDenied'));
-    await kubernetes.apply([
-      {
-        apiVersion: `${rbac}/v1`,
-        kind: 'ClusterRoleBinding',
-        metadata: { name: 'tallyman' },
-        roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'tallyman' },
-        subjects: [{ kind: 'ServiceAccount', name: 'tallyman', namespace: 'shop' }],
-      },
-    ]);
+    await kubernetes.apply(grantRights(account, rights));
     await waitUntil(hasState('denied', 'Current'));
     assert.equal(problems.at(-1), undefined);
   });

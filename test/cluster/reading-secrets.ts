@@ -1,4 +1,5 @@
 /** The objects of tests about Secrets. */
+import { grantRights } from '../services/cluster-rights.ts';
 
 /** A Secret with these texts. */
 export function secretOf(
@@ -21,26 +22,10 @@ export function allowReading({
   serviceAccounts?: readonly string[];
 }): readonly object[] {
   const account = { namespace: 'tallyman', name: 'tallyman' };
-  const metadata = { namespace, name: 'tallyman-secrets' };
-  const apiVersion = 'rbac.authorization.k8s.io/v1';
   const allow = (resource: string, resourceNames: readonly string[]) =>
     resourceNames.length === 0
       ? []
       : [{ apiGroups: [''], resources: [resource], resourceNames, verbs: ['list', 'watch'] }];
-  return [
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: account },
-    {
-      apiVersion,
-      kind: 'Role',
-      metadata,
-      rules: [...allow('secrets', secrets), ...allow('serviceaccounts', serviceAccounts)],
-    },
-    {
-      apiVersion,
-      kind: 'RoleBinding',
-      metadata,
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: metadata.name },
-      subjects: [{ kind: 'ServiceAccount', ...account }],
-    },
-  ];
+  const rules = [...allow('secrets', secrets), ...allow('serviceaccounts', serviceAccounts)];
+  return grantRights(account, rules, namespace);
 }

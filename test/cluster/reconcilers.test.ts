@@ -12,6 +12,7 @@ import { noMetrics } from '../../src/pipeline/metrics-ports.ts';
 import type { CommitInfo, RepoHistory, YamlRepo } from '../../src/pipeline/ports.ts';
 import { formatName, type ReconcilerName } from '../../src/reconcile/reconciler-object.ts';
 import { application, appSource, commitOf, gitRepository, kustomization } from '../reconcile/reconciler-scene.ts';
+import { grantRights } from '../services/cluster-rights.ts';
 import { startKubernetes, type TestKubernetes } from '../services/kubernetes.ts';
 import { waitUntil } from '../wait-until.ts';
 import { reconcilerCrds } from './reconciler-crds.ts';
@@ -19,7 +20,6 @@ import { reconcilerCrds } from './reconciler-crds.ts';
 const url = 'https://git.example/acme/deploy.git';
 const [a, b] = [commitOf('a'), commitOf('b')];
 const at = (commit: string) => `main@sha1:${commit}`;
-const rbac = 'rbac.authorization.k8s.io';
 const verbs = ['get', 'list', 'watch', 'patch'];
 const rules = [
   { apiGroups: ['source.toolkit.fluxcd.io'], resources: ['gitrepositories'], verbs },
@@ -99,28 +99,15 @@ async function applyScene(): Promise<void> {
   await setStatus(shop, { sync: { status: 'Synced', revision: a } });
 }
 
-async function grant(account: string, kind: 'ClusterRoleBinding' | 'RoleBinding', namespace?: string): Promise<void> {
-  const role = kind === 'RoleBinding' ? 'Role' : 'ClusterRole';
-  const metadata = { name: account, ...(namespace !== undefined && { namespace }) };
-  await kubernetes.apply([
-    { apiVersion: `${rbac}/v1`, kind: role, metadata, rules },
-    {
-      apiVersion: `${rbac}/v1`,
-      kind,
-      metadata,
-      roleRef: { apiGroup: rbac, kind: role, name: account },
-      subjects: [{ kind: 'ServiceAccount', name: account, namespace: 'default' }],
-    },
-  ]);
-}
-
 before(async () => {
   kubernetes = await startKubernetes();
   for (const name of ['flux-system', 'argocd', 'shop']) await kubernetes.createNamespace(name);
-  for (const name of ['everywhere', 'somewhere', 'nowhere'])
-    await kubernetes.apply([{ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace: 'default' } }]);
-  await grant('everywhere', 'ClusterRoleBinding');
-  await grant('somewhere', 'RoleBinding', 'flux-system');
+  const account = (name: string) => ({ name, namespace: 'default' });
+  await kubernetes.apply([
+    ...grantRights(account('everywhere'), rules),
+    ...grantRights(account('somewhere'), rules, 'flux-system'),
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: account('nowhere') },
+  ]);
 });
 afterEach(async () => {
   for (const end of ends.splice(0)) await end();

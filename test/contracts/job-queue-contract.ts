@@ -10,6 +10,7 @@ import type {
   RunJob,
   RunningJob,
 } from '../../src/pipeline/job-ports.ts';
+import { waitUntil } from '../wait-until.ts';
 
 const signal = new AbortController().signal;
 const never: JobOutcome = { againMs: undefined };
@@ -44,8 +45,7 @@ interface Bench {
 const patienceMs = 20_000;
 
 export async function until(isDone: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const endMs = Date.now() + patienceMs; !(await isDone()); await wait(5))
-    assert.ok(Date.now() < endMs, `${what} within ${patienceMs} ms`);
+  await waitUntil(isDone, { timeoutMs: patienceMs, tell: () => what });
 }
 
 function openBench(queue: JobQueue): Bench {

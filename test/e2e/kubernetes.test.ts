@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
+import { reconcilerCrds } from '../cluster/reconciler-crds.ts';
 import { startKubernetes, type TestKubernetes } from '../services/kubernetes.ts';
 import { findFreePort } from '../services/server-process.ts';
 import { waitUntil } from '../wait-until.ts';
@@ -11,32 +12,6 @@ import type { Running } from './run-program.ts';
 import { readTree, startWorld, type World, writer } from './world.ts';
 
 const apiVersion = 'tallyman.dev/v1alpha1';
-
-/** Of Flux and Argo CD, as much as is needed of their kinds. */
-const foreignKinds = [
-  { group: 'source.toolkit.fluxcd.io', version: 'v1', kind: 'GitRepository', plural: 'gitrepositories' },
-  { group: 'kustomize.toolkit.fluxcd.io', version: 'v1', kind: 'Kustomization', plural: 'kustomizations' },
-  { group: 'helm.toolkit.fluxcd.io', version: 'v2', kind: 'HelmRelease', plural: 'helmreleases' },
-  { group: 'argoproj.io', version: 'v1alpha1', kind: 'Application', plural: 'applications' },
-].map(({ group, version, kind, plural }) => ({
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: `${plural}.${group}` },
-  spec: {
-    group,
-    scope: 'Namespaced',
-    names: { kind, plural, singular: kind.toLowerCase() },
-    versions: [
-      {
-        name: version,
-        served: true,
-        storage: true,
-        subresources: { status: {} },
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    ],
-  },
-}));
 
 describe('tallyman in a cluster', () => {
   let world: World;
@@ -48,7 +23,7 @@ describe('tallyman in a cluster', () => {
 
   before(async () => {
     [world, kubernetes] = await Promise.all([startWorld(), startKubernetes()]);
-    await kubernetes.apply(foreignKinds);
+    await kubernetes.apply(reconcilerCrds);
     await kubernetes.kubectl(['apply', '-k', 'deploy/overlays/embedded']);
     await kubernetes.createNamespace('shop');
     await world.publish('acme/web', '1.4.2');

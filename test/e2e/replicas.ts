@@ -1,5 +1,6 @@
 /** Replicas of the daemon that share a Lease of a real API server, for the end-to-end tests. */
 import { readFileSync } from 'node:fs';
+import { grantRights } from '../services/cluster-rights.ts';
 import { startKubernetes, type TestKubernetes } from '../services/kubernetes.ts';
 import { secret } from './listening.ts';
 import { type LogLine, type Running, until } from './run-program.ts';
@@ -41,14 +42,7 @@ const rules = [
 export async function startFleet(world: World): Promise<Fleet> {
   const kubernetes = await startKubernetes();
   await kubernetes.createNamespace(account.namespace);
-  const metadata = { namespace: account.namespace, name: 'tallyman' };
-  const apiVersion = 'rbac.authorization.k8s.io/v1';
-  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'tallyman' };
-  await kubernetes.apply([
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: account },
-    { apiVersion, kind: 'Role', metadata, rules },
-    { apiVersion, kind: 'RoleBinding', metadata, roleRef, subjects: [{ kind: 'ServiceAccount', ...account }] },
-  ]);
+  await kubernetes.apply(grantRights(account, rules, account.namespace));
   const usual = await kubernetes.createKubeconfig(account);
   const running: Replica[] = [];
   return {

@@ -1,10 +1,9 @@
 /** Runs the real program as a child process. */
-import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { waitUntil } from '../wait-until.ts';
 
 /** One JSON line of the log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
@@ -72,9 +71,5 @@ function readLog(stderr: string): LogLine[] {
 
 /** Polls until it holds; fails with what was hoped for after `maxWaitMs`. */
 export async function until(holds: () => boolean, hoped: () => string): Promise<void> {
-  const deadline = Date.now() + maxWaitMs;
-  while (!holds()) {
-    if (Date.now() > deadline) assert.fail(`did not happen within ${maxWaitMs / 1000} s: ${hoped()}`);
-    await wait(10);
-  }
+  await waitUntil(holds, { timeoutMs: maxWaitMs, tell: hoped });
 }
