@@ -39,7 +39,6 @@ export interface LeaderElection {
 }
 
 export interface Cluster extends ClusterSession {
-  readonly api: KubernetesApi;
   /** To be opened by whoever opens the session: commands that make one pass need Secrets too, and never `run`. */
   readonly secrets: SecretStore;
   listSamples(): readonly Sample[];
@@ -85,7 +84,6 @@ export function openCluster(wanted: ClusterParts, options: ClusterOptions): Clus
   const isReady = () => policies.isKnown() || mayNotLook;
   const events = wanted.events ? openEvents({ ...options, api, policies, isReady }) : undefined;
   return {
-    api,
     secrets,
     onSecretChange: secrets.onChange,
     status,

@@ -15,7 +15,6 @@ export interface ClusterObject {
     readonly resourceVersion?: string;
     readonly generation?: number;
     readonly annotations?: Readonly<Record<string, string>>;
-    readonly labels?: Readonly<Record<string, string>>;
   };
 }
 

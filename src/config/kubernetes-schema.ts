@@ -32,9 +32,7 @@ export const reconcilerSchema = z.strictObject({
 });
 const leaderElectionSchema = z
   .strictObject({
-    leaseName: z
-      .string()
-      .regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, { message: 'lower-case letters, digits, "-" and "."' })
+    leaseName: objectNameSchema
       .default('tallyman')
       .describe("Lease in Tallyman's own namespace; replicas that share it share the Yaml repos."),
     leaseDurationSeconds: z

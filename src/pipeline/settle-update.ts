@@ -2,7 +2,7 @@
 
 import { judgeUpdate, type UpdateVerdict } from '../reconcile/judge-update.ts';
 import { type Applier, findAppliersOf } from '../reconcile/match-objects.ts';
-import type { ReconcilerObject } from '../reconcile/reconciler-object.ts';
+import { formatName, type ReconcilerObject } from '../reconcile/reconciler-object.ts';
 import { type ApplyOutcome, type AwaitedUpdate, tellApplied, tellFailed, tellLate, tellOver } from './apply-outcome.ts';
 import type { BranchLine } from './branch-line.ts';
 import type { Reconcilers } from './cluster-ports.ts';
@@ -127,11 +127,11 @@ async function settleLate(
   try {
     line.advance((await tools.repo.fetch({ signal })).commit);
     await line.read([awaited.commit], { signal });
-    const lacking = new Set(known.lacking.map(({ object }) => object.kind + object.namespace + object.name));
+    const lacking = new Set(known.lacking.map(({ object }) => formatName(object)));
     const fresh = await Promise.all(
       findAppliersOf(appliers, awaited.files).map(async (applier) => {
+        if (!lacking.has(formatName(applier.object))) return [applier];
         const { kind, namespace, name } = applier.object;
-        if (!lacking.has(kind + namespace + name)) return [applier];
         const object = await tools.reconcilers.fetch({ kind, namespace, name }, { signal });
         return isApplying(object) ? [{ ...applier, object }] : [];
       }),
