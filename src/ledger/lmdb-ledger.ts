@@ -12,6 +12,7 @@ import { packEntries, unpackEntries } from '../sighting/pack-entries.ts';
 import type { LedgerEntry, RepositoryLook } from '../sighting/sighting.ts';
 import { checkDataFile } from './check-data-file.ts';
 import { damaged, toLedgerFailure } from './failure.ts';
+import { createLastLooks } from './last-looks.ts';
 import { takeProcessLock } from './process-lock.ts';
 import { createTurns } from './turns.ts';
 
@@ -41,6 +42,7 @@ export function createLmdbLedger({ stateDir, clock }: { stateDir: string; clock:
   const closing = new AbortController();
   let opening: Promise<RootDatabase<string, string>> | undefined;
   const giveWay = createTurns(maxBatchMs);
+  const lastLooks = createLastLooks();
   const waiting: Recording[] = [];
   let writing: Promise<void> | undefined;
 
@@ -59,7 +61,9 @@ export function createLmdbLedger({ stateDir, clock }: { stateDir: string; clock:
     while (waiting.length > 0) {
       // Who records in the same turn shares the write.
       await new Promise((resolve) => setImmediate(resolve));
-      await attemptAlone(file, closing.signal, () => writeBatch({ database, file }, waiting)).catch(rejectWaiting);
+      await attemptAlone(file, closing.signal, () => writeBatch({ database, file, lastLooks }, waiting)).catch(
+        rejectWaiting,
+      );
     }
     writing = undefined;
   }
@@ -85,7 +89,7 @@ export function createLmdbLedger({ stateDir, clock }: { stateDir: string; clock:
       const before = readText({ database, file }, repository);
       const known = unpack(file, repository, before);
       const merged = mergeSightings(known, look);
-      if (merged === known) return known;
+      if (merged === known && !lastLooks.isDue(database, toKey(repository), look.nowMs)) return known;
       const recorded = new Promise<Entries>((resolve, reject) => {
         waiting.push({ repository, look, before, merged, signal, resolve, reject });
       });
@@ -173,6 +177,10 @@ interface Place {
   readonly file: string;
 }
 
+interface WritePlace extends Place {
+  readonly lastLooks: ReturnType<typeof createLastLooks>;
+}
+
 function readText({ database, file }: Place, repository: string): string | undefined {
   return attempt(file, 'read', () => database.get(toKey(repository)));
 }
@@ -185,7 +193,7 @@ function unpack(file: string, repository: string, text: string | undefined): Ent
 }
 
 /** Takes some of those that wait; in one transaction, synchronously: LMDB's own thread for writes leaves failures unhandled where the disk is full. */
-function writeBatch(place: Place, waiting: Recording[]): void {
+function writeBatch(place: WritePlace, waiting: Recording[]): void {
   const batch: Recording[] = [];
   const settled: (() => void)[] = [];
   const untilMs = performance.now() + maxBatchMs;
@@ -209,14 +217,18 @@ function writeBatch(place: Place, waiting: Recording[]): void {
 }
 
 /** Inside the transaction, where nobody else writes; how the caller is answered once it is on the disk. */
-function recordOne(place: Place, recording: Recording): () => void {
+function recordOne(place: WritePlace, recording: Recording): () => void {
   const { repository, look, before, signal, resolve, reject } = recording;
+  const { database, lastLooks } = place;
+  const key = toKey(repository);
   if (signal.aborted) return () => reject(signal.reason);
   try {
     const text = readText(place, repository);
     const known = text === before ? undefined : unpack(place.file, repository, text);
     const next = known === undefined ? recording.merged : mergeSightings(known, look);
-    if (next !== known) place.database.putSync(toKey(repository), packEntries(repository, next));
+    if (next !== known) database.putSync(key, packEntries(repository, next));
+    if (lastLooks.isDue(database, key, look.nowMs)) lastLooks.note(database, key, look.nowMs);
+    if (text === undefined) lastLooks.forgetSome(database, look.nowMs);
     return () => resolve(next);
   } catch (error) {
     // What is damaged of one repository keeps no other from being recorded.

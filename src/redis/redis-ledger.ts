@@ -3,15 +3,25 @@ import { TallymanError } from '../error/tallyman-error.ts';
 import type { Ledger } from '../pipeline/job-ports.ts';
 import { mergeSightings } from '../sighting/merge-sighting.ts';
 import { packEntries, unpackEntries } from '../sighting/pack-entries.ts';
-import type { LedgerEntry, RepositoryLook } from '../sighting/sighting.ts';
+import { keptMs, type LedgerEntry, type RepositoryLook } from '../sighting/sighting.ts';
 import type { RedisLink } from './open-redis.ts';
 
 type Entries = ReadonlyMap<string, LedgerEntry>;
 
+const keptSeconds = keptMs / 1000;
+/** A look is noted again once it is so old: one write of a few bytes for each repository and day. */
+const notedSeconds = 86_400;
+
+/** The value, empty for none; kept from now on where the last look is not of today. */
+const getAndKeep = `
+local value = redis.call('GET', KEYS[1])
+if value and redis.call('TTL', KEYS[1]) < ${keptSeconds - notedSeconds} then redis.call('EXPIRE', KEYS[1], ${keptSeconds}) end
+return value or ''`;
+
 /** Sets the value where it is still the one that was read; an empty one stands for none. 1 where it was set. */
 const setIfSame = `
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2])
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ${keptSeconds})
 return 1`;
 
 /** Each time somebody else has set it: one of all who try succeeds. */
@@ -29,6 +39,11 @@ export function createRedisLedger(
     return (await ask(asked, (client) => client.get(toKey(repository)))) ?? '';
   }
 
+  async function getToRecord(repository: string, signal: AbortSignal): Promise<string> {
+    const asked = { code: 'LedgerUnavailable', task: 'read the ledger', signal } as const;
+    return String(await ask(asked, (client) => client.eval(getAndKeep, 1, toKey(repository))));
+  }
+
   function unpack(repository: string, text: string): Entries {
     if (text === '') return new Map();
     const unpacked = unpackEntries(repository, text);
@@ -43,7 +58,7 @@ export function createRedisLedger(
   async function record(repository: string, look: RepositoryLook, signal: AbortSignal): Promise<Entries> {
     const asked = { code: 'LedgerUnavailable', task: 'write the ledger', signal } as const;
     for (let tries = 1; tries <= maxTries; tries += 1) {
-      const text = await get(repository, signal);
+      const text = await getToRecord(repository, signal);
       const known = unpack(repository, text);
       const next = mergeSightings(known, look);
       if (next === known) return known;

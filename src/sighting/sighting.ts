@@ -1,5 +1,8 @@
 /** What is known of tags since they were first there. */
 
+/** A repository that nobody looked at for so long is forgotten: a leap year, for what runs once a year. Its tags are young when somebody comes back to it. */
+export const keptMs = 366 * 86_400_000;
+
 /** What is known of one tag. Times in milliseconds since 1970, by the clock of who looked. */
 export interface LedgerEntry {
   /** When the tag was first listed, or its digest first seen to be another: the order of time among tags. */

@@ -140,6 +140,50 @@ describe('the LMDB ledger of many repositories', () => {
   });
 });
 
+describe('the LMDB ledger over years', () => {
+  const dayMs = 86_400_000;
+
+  it('forgets repositories that nobody looked at for a year, and no others', async () => {
+    const stateDir = nextFolder();
+    const ledger = openLedger(stateDir);
+    const name = (kind: string, index: number): string => `ghcr.io/acme/${kind}-${index}`;
+    const all = Array.from({ length: 20 }, (_, index) => index);
+    const record = (kind: string, day: number) =>
+      Promise.all(all.map((index) => ledger.record(name(kind, index), seen('1.0.0', day * dayMs), { signal })));
+    await record('gone', 1);
+    await record('kept', 1);
+    // Nothing new is there: only that somebody looked.
+    for (const day of [100, 200, 300]) await record('kept', day);
+    await record('new', 366);
+    const knownOf = async (kind: string) => {
+      const other = openLedger(stateDir);
+      const counts = all.map(async (index) => (await other.read(name(kind, index), { signal })).get('1.0.0')?.seenMs);
+      return (await Promise.all(counts)).filter((seenMs) => seenMs !== undefined);
+    };
+    assert.deepEqual(await knownOf('gone'), Array(20).fill(dayMs));
+    await record('newer', 368);
+    assert.deepEqual(await knownOf('gone'), []);
+    assert.deepEqual(await knownOf('kept'), Array(20).fill(dayMs));
+    assert.deepEqual(await knownOf('new'), Array(20).fill(366 * dayMs));
+    assert.deepEqual(await knownOf('newer'), Array(20).fill(368 * dayMs));
+  });
+
+  it('notes a look once a month at most', async () => {
+    const stateDir = nextFolder();
+    const ledger = openLedger(stateDir);
+    const stampAfter = async (day: number): Promise<string | undefined> => {
+      await ledger.record('ghcr.io/acme/web', seen('1.0.0', day * dayMs), { signal });
+      const raw = open<string, string>({ path: join(stateDir, 'ledger.mdb'), noSubdir: true, encoding: 'string' });
+      return raw.get('looked ghcr.io/acme/web');
+    };
+    const stamp = (day: number) => (day * dayMs).toString(36);
+    assert.deepEqual(
+      [await stampAfter(1), await stampAfter(30), await stampAfter(31), await stampAfter(2)],
+      [stamp(1), stamp(1), stamp(31), stamp(31)],
+    );
+  });
+});
+
 const isTold =
   (message: RegExp, remedy = /./) =>
   (error: unknown) => {

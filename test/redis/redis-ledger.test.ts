@@ -57,6 +57,24 @@ describe('the Redis ledger', () => {
     assert.deepEqual(known.get('1.0.0'), { seenMs: 500, digest, digestSeenMs: 500, movedFrom: undefined });
   });
 
+  it('forgets a repository a year after the last look at it, also one of before', async () => {
+    const [key, year] = ['{tallyman}:ledger:ghcr.io/acme/seldom', 366 * 86_400];
+    const keptAfterLook = async (): Promise<boolean> => {
+      await scene.ledger.record('ghcr.io/acme/seldom', seen('1.0.0', 100), { signal });
+      const left = await redis.client.ttl(key);
+      return left > year - 60 && left <= year;
+    };
+    assert.ok(await keptAfterLook());
+    await redis.client.expire(key, 86_400);
+    assert.ok(await keptAfterLook());
+    await redis.client.persist(key);
+    assert.ok(await keptAfterLook());
+    // Who only reads changes nothing.
+    await redis.client.expire(key, 86_400);
+    await scene.other.read('ghcr.io/acme/seldom', { signal });
+    assert.ok((await redis.client.ttl(key)) <= 86_400);
+  });
+
   it('tells the key that is damaged, and how to remove it', async () => {
     await scene.damage('ghcr.io/acme/bad');
     await assert.rejects(scene.ledger.read('ghcr.io/acme/bad', { signal }), (error) => {
