@@ -1,6 +1,6 @@
 /** A large Yaml repo on a server with all its images, and the program on top of it. */
 import { join } from 'node:path';
-import { openSession } from '../../src/compose.ts';
+import { openSession } from '../../src/compose/open-session.ts';
 import { parseConfig } from '../../src/config/load-config.ts';
 import { createImagePoller } from '../../src/pipeline/poll-images.ts';
 import type { ProposingContext } from '../../src/pipeline/proposing-context.ts';
