@@ -109,7 +109,7 @@ function openForge(
   const forge = createForge({
     place,
     credential: read,
-    ca: tls?.().ca,
+    tls,
     proxy,
     checkWrite: permit?.check,
     now: Date.now,

@@ -5,7 +5,7 @@ import type { ForgeKind, ForgePlace } from './find-forge.ts';
 import { createGiteaForge } from './gitea.ts';
 import { createGithubForge, githubHeaders } from './github.ts';
 import { createGitlabForge } from './gitlab.ts';
-import { createForgeHttp } from './http.ts';
+import { createForgeHttp, type ForgeTls } from './http.ts';
 import { defaultForgeLimits, type ForgeLimits } from './limits.ts';
 
 interface ForgeRow {
@@ -31,8 +31,8 @@ export interface CreateForgeOptions {
   readonly place: ForgePlace;
   /** Asked at each request; undefined asks without one. */
   readonly credential: (options: { signal: AbortSignal }) => Promise<ForgeCredential | undefined>;
-  /** PEM certificates of a private authority. */
-  readonly ca?: string | Buffer | undefined;
+  /** Asked at each request; what it throws, the call throws. */
+  readonly tls?: (() => ForgeTls) | undefined;
   /** Address of the HTTP proxy for a URL; default none for any. */
   readonly proxy?: ((url: URL) => string | undefined) | undefined;
   /** Asked right before a request leaves that changes something; what it throws, the call throws. */

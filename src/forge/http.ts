@@ -8,6 +8,14 @@ import { findSaid, forgeInvalid, forgeUnavailable, fromForgeNetwork, fromForgeSt
 import type { ForgeLimits } from './limits.ts';
 import { findLimitWait } from './rate-limit.ts';
 
+/** The client's side of TLS. */
+export interface ForgeTls {
+  /** PEM certificates of a private authority, trusted besides the well-known ones. */
+  readonly ca?: string | undefined;
+  /** PEM by which the client shows who it is. */
+  readonly clientCertificate?: { readonly cert: string; readonly key: string } | undefined;
+}
+
 export interface ForgeHttpOptions {
   /** `https://api.github.com`, without a slash at its end; requests never leave its origin. */
   readonly apiUrl: string;
@@ -17,8 +25,8 @@ export interface ForgeHttpOptions {
   }) => Promise<{ readonly header: string; readonly secrets: readonly string[] } | undefined>;
   /** Sent with each request, names in lower case. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** PEM certificates of a private authority, trusted besides the well-known ones. */
-  readonly ca?: string | Buffer | undefined;
+  /** Asked at each request, so that changed certificates work at once; what it throws, the call throws. */
+  readonly tls?: (() => ForgeTls) | undefined;
   /** Address of the HTTP proxy for a URL, `http://user:password@proxy.example.com:3128`; default none for any. */
   readonly proxy?: ((url: URL) => string | undefined) | undefined;
   /** Asked right before a request leaves that changes something; what it throws, the call throws. */
@@ -66,7 +74,7 @@ const redirectStatuses: readonly number[] = [301, 302, 307, 308];
 export function createForgeHttp(options: ForgeHttpOptions): ForgeHttp {
   const { limits, now, random, sleep } = options;
   const { host } = new URL(options.apiUrl);
-  const dispatcher = createDispatcher(options);
+  const dispatchers = createDispatchers(options);
   /** A forge may lock out who goes on asking while it wants to be left alone. */
   let quietUntilMs = 0;
 
@@ -93,7 +101,7 @@ export function createForgeHttp(options: ForgeHttpOptions): ForgeHttp {
   async function send(request: ForgeRequest): Promise<ForgeAnswer> {
     for (let tries = 1; ; tries += 1) {
       await waitQuietly(request);
-      const outcome = await tryOnce(request, { ...options, dispatcher, host });
+      const outcome = await tryOnce(request, { ...options, dispatcher: dispatchers.find(), host });
       const failure = 'error' in outcome ? outcome.error : judge(outcome, request);
       if ('status' in outcome && failure === undefined) return outcome;
       const isLast = tries >= limits.maxTries || request.once === true;
@@ -104,13 +112,36 @@ export function createForgeHttp(options: ForgeHttpOptions): ForgeHttp {
     }
   }
 
-  // Not close(): it would wait for an answer that a stalled server never ends.
-  return { send, close: () => dispatcher.destroy() };
+  return { send, close: () => dispatchers.close() };
 }
 
-function createDispatcher({ apiUrl, ca, proxy, limits }: ForgeHttpOptions): Dispatcher {
+/** One for the certificates as they are now: whenever they change, the one before ends with its last answer. */
+function createDispatchers(options: ForgeHttpOptions) {
+  let current: { readonly key: string; readonly dispatcher: Dispatcher } | undefined;
+  return {
+    find(): Dispatcher {
+      const tls = options.tls?.() ?? {};
+      const key = JSON.stringify([tls.ca, tls.clientCertificate]);
+      if (current?.key === key) return current.dispatcher;
+      current?.dispatcher.close().catch(() => undefined);
+      current = { key, dispatcher: createDispatcher(options, tls) };
+      return current.dispatcher;
+    },
+    // Not close(): it would wait for an answer that a stalled server never ends.
+    close: async (): Promise<void> => await current?.dispatcher.destroy(),
+  };
+}
+
+function createDispatcher(
+  { apiUrl, proxy, limits }: ForgeHttpOptions,
+  { ca, clientCertificate }: ForgeTls,
+): Dispatcher {
   const timeouts = { headersTimeout: limits.attemptMs, bodyTimeout: limits.attemptMs };
-  const tls = { timeout: limits.connectMs, ...(ca !== undefined && { ca: [...rootCertificates, ca] }) };
+  const tls = {
+    timeout: limits.connectMs,
+    ...(ca !== undefined && { ca: [...rootCertificates, ca] }),
+    ...clientCertificate,
+  };
   const uri = proxy?.(new URL(apiUrl));
   return uri === undefined
     ? new Agent({ ...timeouts, connect: tls })

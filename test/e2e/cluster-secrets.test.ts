@@ -96,7 +96,10 @@ describe('credentials from Secrets of the cluster', () => {
     const [open, closed] = [makeRepo('open'), makeRepo('closed')];
     const config = world.configure('partly', {
       kubernetes: { ...secretsAlone, kubeconfig, serviceAccounts: [{ name: 'tallyman' }] },
-      repos: [remote('closed', { name: 'late-git' }), world.remote('open')],
+      repos: [
+        { ...remote('closed', { name: 'late-git' }), caSecret: { name: 'late-git' }, forge: { kind: 'gitea' } },
+        world.remote('open'),
+      ],
     });
     const { code, log, stderr } = await world.run(['run', '--once', '--config', config]);
     assert.equal(code, 3, stderr);

@@ -1,6 +1,7 @@
 /** Makes forges for tests: with a clock and waits that tests see. */
 import { type ClosableForge, createForge } from '../../src/forge/create-forge.ts';
 import type { ForgeKind } from '../../src/forge/find-forge.ts';
+import type { ForgeTls } from '../../src/forge/http.ts';
 import type { ForgeLimits } from '../../src/forge/limits.ts';
 
 export interface TestForge extends ClosableForge {
@@ -16,6 +17,7 @@ interface TestForgeOptions {
   readonly username?: string | undefined;
   readonly limits?: Partial<ForgeLimits>;
   readonly checkWrite?: () => void;
+  readonly tls?: () => ForgeTls;
 }
 
 /** Its clock stands still but for the waits, which take no time. */
@@ -27,6 +29,7 @@ export function openTestForge({
   username,
   limits,
   checkWrite,
+  tls,
 }: TestForgeOptions): TestForge {
   const waits: number[] = [];
   let nowMs = 1_700_000_000_000;
@@ -35,6 +38,7 @@ export function openTestForge({
     credential: async () => (token === undefined ? undefined : { username, token }),
     limits,
     checkWrite,
+    tls,
     now: () => nowMs,
     random: () => 0.5,
     sleep: async (ms) => {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { TallymanError } from '../../src/error/tallyman-error.ts';
+import type { ForgeTls } from '../../src/forge/http.ts';
+import { startFrontProxy } from '../services/front-proxy.ts';
 import { type GithubApi, startGithubApi } from '../services/github-api.ts';
 import type { JsonResponse } from '../services/json-server.ts';
 import { openTestForge, type TestForge } from './forge-tools.ts';
@@ -62,6 +65,30 @@ describe('forge over HTTP', () => {
     assert.deepEqual(api.requests, []);
     const [found] = await forge.listPullRequests({ ...question, prefix: 'tallyman/leave/' }, { signal });
     assert.deepEqual([found?.title, found?.state], ['Größe', 'open']);
+  });
+
+  it('asks for the certificates at each request, and goes by them as they are then', async (t) => {
+    const [cert, key] = ['cert', 'key'].map((name) => readFileSync(`test/registry/tls/localhost-${name}.pem`, 'utf8'));
+    assert.ok(cert !== undefined && key !== undefined);
+    const front = await startFrontProxy({ url: api.url, tls: { cert, key } });
+    t.after(() => front.close());
+    const wanting = new TallymanError('SecretUnavailable', 'Cannot use secret "ca": it is not there, one was wanted');
+    let read = (): ForgeTls => ({});
+    const place = { kind: 'github', apiUrl: `https://${front.host}`, project: 'acme/deploy' } as const;
+    forge = openTestForge({ ...place, token: api.token, tls: () => read() });
+    opened.push(forge);
+    await fails('ForgeUnavailable', /its certificate is not trusted/);
+    read = () => {
+      throw wanting;
+    };
+    await fails('SecretUnavailable', /it is not there/);
+    assert.deepEqual(front.requests, []);
+    read = () => ({ ca: cert });
+    await forge.listPullRequests(question, { signal });
+    await forge.listPullRequests(question, { signal });
+    assert.equal(front.requests.length, 2);
+    read = () => ({});
+    await fails('ForgeUnavailable', /its certificate is not trusted/);
   });
 
   it('reads every page, as the Link header leads', async () => {
