@@ -38,6 +38,7 @@ export function runCommand(flags: CommonFlags & { once?: boolean }, open: OpenSe
 
 /** That a cluster does not answer keeps no pipeline waiting. */
 const flushMs = 10_000;
+const stopped = 'stopped before the pass was done';
 
 interface Once {
   readonly session: Session;
@@ -58,9 +59,13 @@ async function runOnce(repo: RepoSession, { session, log, signal }: Once): Promi
       { commit: report.commit, updates: countUpdates(report), problems: report.problems.length },
       describe(report),
     );
+    if (signal.aborted) {
+      log.info({}, stopped);
+      return exitCodes.failed;
+    }
     return report.problems.some(isError) ? exitCodes.problems : exitCodes.ok;
   } catch (error) {
-    if (signal.aborted) log.info({}, 'stopped before the pass was done');
+    if (signal.aborted) log.info({}, stopped);
     else {
       const failure = toProblem(error);
       teller.tell([failure]);

@@ -15,7 +15,7 @@ export interface WholeReport extends PassReport {
   readonly questions: readonly TagQuestion[];
 }
 
-/** Commits first, so that what is proposed is on top of them. Where the pull requests fail, the commits are still told. */
+/** Commits first, so that what is proposed is on top of them. Where the pull requests fail or are stopped, the commits are still told. */
 export async function commitAndPropose(
   context: ProposingContext,
   options: { signal: AbortSignal },
@@ -34,8 +34,9 @@ export async function commitAndPropose(
       wakeMs: earliest([report.wakeMs, wakeMs]),
     };
   } catch (error) {
-    options.signal.throwIfAborted();
-    const problems = dedupeProblems([...report.problems, toProblem(error)]);
+    const isStopped = options.signal.aborted;
+    if (isStopped && report.commits.length === 0) throw error;
+    const problems = isStopped ? report.problems : dedupeProblems([...report.problems, toProblem(error)]);
     return { ...report, questions, proposals: [], problems };
   }
 }

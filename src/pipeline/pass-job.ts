@@ -61,6 +61,8 @@ export function createPassJob(repos: readonly WatchedRepo[], options: PassJobOpt
     try {
       report = await makePass(repo, { ...options, signal, tellers });
       failing.delete(subject);
+      // What it committed before it was stopped is told all the same; whoever is there makes the rest.
+      if (signal.aborted) return { againMs: 0 };
       // What fails here is the queue: what the pass did is done.
       await options.scans.add(report.questions.map(requestScan), { signal });
       // What waits for its age is written when it has it.

@@ -31,7 +31,8 @@ interface CallOptions {
 /**
  * Plans every group of these policies anew and brings its branch and pull request in step: at most one request that
  * changes something for each of them, and none where all is as it should be. A group that fails is a problem, the others
- * go on. Where no policy asks for pull requests and no branch is left over, the forge is not asked.
+ * go on; where it is stopped on the way, what was done before is told. Where no policy asks for pull requests and no branch
+ * is left over, the forge is not asked.
  */
 export async function proposeChanges(
   given: ProposingContext,
@@ -139,7 +140,7 @@ async function takeSteps(
   const proposals: Proposal[] = [];
   const problems: Problem[] = [];
   for (const step of steps) {
-    const branch = 'wanted' in step ? step.wanted.branch : step.branch;
+    const branch = findBranch(step);
     const planned = plans.find((plan) => plan.branch === branch)?.planned;
     try {
       const { problem, ...done } = await takeStep(context, step, { planned, signal });
@@ -147,11 +148,16 @@ async function takeSteps(
       proposals.push({ ...done, branch, updates });
       if (problem !== undefined) problems.push({ ...problem, ...(planned && { stops: listStopped(planned) }) });
     } catch (error) {
-      signal.throwIfAborted();
+      if (proposals.length === 0) signal.throwIfAborted();
+      if (signal.aborted) break;
       problems.push(toProblem(planned === undefined ? error : addStopped(error, planned)));
     }
   }
   return { proposals, problems };
+}
+
+function findBranch(step: ProposalStep): string {
+  return 'wanted' in step ? step.wanted.branch : step.branch;
 }
 
 function listHeld(plans: readonly GroupPlan[], done: readonly Proposal[]): readonly Proposal[] {

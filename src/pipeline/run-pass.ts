@@ -98,8 +98,8 @@ export function openLookup(
 
 /**
  * Looks, plans, commits and pushes, group by group; where the branch moved meanwhile, looks and plans again. A lost race
- * writes nothing. Policies that ask for pull requests are left out. Where a later group fails, what was committed before
- * is still told.
+ * writes nothing. Policies that ask for pull requests are left out. Where a later group fails or is stopped, what was
+ * committed before is still told.
  */
 export async function runPass(context: PassContext, options: PlanOptions): Promise<PassReport> {
   const lookup = openLookup(context, options);
@@ -127,8 +127,8 @@ export async function runPass(context: PassContext, options: PlanOptions): Promi
       problems.push(...pushed.problems.filter(({ code }) => code === 'PushRaced'));
       mostTries = Math.max(mostTries, pushed.tries);
     } catch (error) {
-      if (commits.length === 0 || options.signal.aborted) throw error;
-      problems.push(toProblem(error));
+      if (commits.length === 0) throw error;
+      if (!options.signal.aborted) problems.push(toProblem(error));
       break;
     }
   }

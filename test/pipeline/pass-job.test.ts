@@ -4,7 +4,7 @@ import { TallymanError } from '../../src/error/tallyman-error.ts';
 import type { JobOutcome, JobRequest } from '../../src/pipeline/job-ports.ts';
 import { createPassJob } from '../../src/pipeline/pass-job.ts';
 import type { PassResult } from '../../src/pipeline/pass-records.ts';
-import { fakeRegistry, testClock } from './fake-registry.ts';
+import { fakeRegistry, listingOf, testClock } from './fake-registry.ts';
 import { fakeYamlRepo, passOver, repoFiles } from './fake-yaml-repo.ts';
 import { recordingLog } from './recording-log.ts';
 
@@ -17,9 +17,12 @@ function describeResult({ report, failure }: PassResult): string {
   );
 }
 
-function open(fetch?: () => Promise<never>, add?: () => Promise<never>) {
+function open(fetch?: () => Promise<never>, add?: () => Promise<never>, afterPush?: () => void) {
   const repo = fakeYamlRepo(repoFiles('select: {semver: "*"}'));
-  const context = passOver(fetch === undefined ? repo : { ...repo, fetch }, fakeRegistry());
+  const push: typeof repo.push = (commit, options) => repo.push(commit, options).finally(afterPush);
+  const tags = afterPush === undefined ? ['1.0.0'] : ['1.0.0', '1.1.0'];
+  const registry = fakeRegistry({ listTags: async () => listingOf(...tags) });
+  const context = passOver({ ...repo, push, ...(fetch !== undefined && { fetch }) }, registry);
   const clock = testClock();
   const added: JobRequest[] = [];
   const learned: string[] = [];
@@ -77,6 +80,14 @@ describe('createPassJob', () => {
     });
     const outcome = await job({ subject: 'deploy', dueMs }, { signal: stop.signal });
     assert.deepEqual([outcome, lines, over], [{ againMs: 0 }, [], ['deploy stopped']]);
+  });
+
+  it('tells what was done before it was stopped, and leaves the rest to who is there', async () => {
+    const stop = new AbortController();
+    const { job, lines, over, added } = open(undefined, undefined, () => stop.abort(new Error('stopped')));
+    const outcome = await job({ subject: 'deploy', dueMs }, { signal: stop.signal });
+    assert.deepEqual([outcome, added, over], [{ againMs: 0 }, [], ['deploy done']]);
+    assert.equal(lines[0], 'info shop/web: 1.0.0 → 1.1.0');
   });
 
   it('tells what was done where the queue fails afterwards', async () => {

@@ -11,6 +11,13 @@ import { fakeYamlRepo, passOver, repoFiles } from './fake-yaml-repo.ts';
 
 const signal = new AbortController().signal;
 const proposed = repoFiles('select: {semver: "*"}, write: {mode: pull-request}');
+/** The same, and a policy that is written at once. */
+const withCommits = {
+  ...proposed,
+  'api-policy.yaml':
+    'apiVersion: tallyman.dev/v1alpha1\nkind: ImagePolicy\nmetadata: {name: api, namespace: shop}\nspec: {image: ghcr.io/acme/api, select: {semver: "*"}}\n',
+  'api.yaml': 'image: ghcr.io/acme/api:1.0.0\n',
+};
 
 /** Branches and pull requests in memory; `asked` counts what the forge was asked. */
 function openWorld(listTags = async () => listingOf('1.0.0', '1.1.0')) {
@@ -50,7 +57,10 @@ function openWorld(listTags = async () => listingOf('1.0.0', '1.1.0')) {
     closePullRequest: async () => void asked.push('close'),
   };
   const registry = fakeRegistry({ listTags: () => listTags() });
-  const openContext = (files = proposed, parts: Partial<Forge> = {}): ProposingContext => ({
+  const openContext = (
+    files: Readonly<Record<string, string>> = proposed,
+    parts: Partial<Forge> = {},
+  ): ProposingContext => ({
     ...passOver(fakeYamlRepo(files), registry),
     proposing: { forge: { ...forge, ...parts }, branches, memory: createProposalMemory() },
   });
@@ -111,14 +121,8 @@ describe('commitAndPropose', () => {
   });
 
   it('commits all the same where the forge is away', async () => {
-    const both = {
-      ...proposed,
-      'api-policy.yaml':
-        'apiVersion: tallyman.dev/v1alpha1\nkind: ImagePolicy\nmetadata: {name: api, namespace: shop}\nspec: {image: ghcr.io/acme/api, select: {semver: "*"}}\n',
-      'api.yaml': 'image: ghcr.io/acme/api:1.0.0\n',
-    };
     const away = () => Promise.reject(new TallymanError('ForgeUnavailable', 'Cannot reach it'));
-    const report = await commitAndPropose(openWorld().openContext(both, { listPullRequests: away }), { signal });
+    const report = await commitAndPropose(openWorld().openContext(withCommits, { listPullRequests: away }), { signal });
     assert.deepEqual(
       report.updates.map(({ policy }) => policy),
       ['shop/api'],
@@ -128,6 +132,40 @@ describe('commitAndPropose', () => {
       report.problems.map(({ code }) => code),
       ['ForgeUnavailable'],
     );
+  });
+
+  it('tells what was committed before it was stopped, and not that it was', async () => {
+    const stop = new AbortController();
+    const stopped = () => {
+      stop.abort(new Error('stopped'));
+      return Promise.reject(stop.signal.reason);
+    };
+    const context = openWorld().openContext(withCommits, { listPullRequests: stopped });
+    const report = await commitAndPropose(context, { signal: stop.signal });
+    assert.deepEqual([report.commits.length, report.problems], [1, []]);
+    const again = openWorld().openContext(proposed, { listPullRequests: stopped });
+    await assert.rejects(commitAndPropose(again, { signal: stop.signal }), /stopped/);
+  });
+
+  it('tells what was proposed before it was stopped', async () => {
+    const stop = new AbortController();
+    const another = withCommits['api-policy.yaml'].replace('"*"}', '"*"}, write: {mode: pull-request, group: zoo}');
+    const { openContext, pulls } = openWorld();
+    const { proposing, ...context } = openContext({ ...withCommits, 'api-policy.yaml': another });
+    assert.ok(proposing !== undefined);
+    const { openPullRequest } = proposing.forge;
+    const forge: Forge = {
+      ...proposing.forge,
+      async openPullRequest(text, options) {
+        if (pulls.length > 0) {
+          stop.abort(new Error('stopped'));
+          throw stop.signal.reason;
+        }
+        return await openPullRequest(text, options);
+      },
+    };
+    const report = await commitAndPropose({ ...context, proposing: { ...proposing, forge } }, { signal: stop.signal });
+    assert.deepEqual([report.proposals.map(({ state }) => state), report.problems], [['opened'], []]);
   });
 
   it('closes nothing because a registry does not answer', async () => {

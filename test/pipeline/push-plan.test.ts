@@ -59,6 +59,26 @@ describe('runPass with groups', () => {
     const stops = [{ policy: 'shop/a', object, from: '1.0.0', to: '1.1.0' }];
     assert.deepEqual(problems[0]?.stops, stops);
   });
+
+  it('tells what was committed before it was stopped, and not that it was', async () => {
+    const stop = new AbortController();
+    const repo = groupedRepo({ a: 'front', b: 'back' });
+    const stopping: PassContext['repo'] = {
+      ...repo,
+      async push(commit, options) {
+        const outcome = await repo.push(commit, options);
+        stop.abort(new Error('stopped'));
+        return outcome;
+      },
+      async fetch(options) {
+        options.signal.throwIfAborted();
+        return await repo.fetch(options);
+      },
+    };
+    const { commits, problems } = await runPass(passOver(stopping, newer), { signal: stop.signal });
+    assert.deepEqual([commits.map(({ group }) => group), problems], [['back'], []]);
+    assert.equal(repo.read('apps.yaml').match(/1\.1\.0/g)?.length, 1);
+  });
 });
 
 describe('runPass where answers are lost', () => {
