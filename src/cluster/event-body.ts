@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { printable } from '../error/printable.ts';
 import type { ObjectName } from '../error/tallyman-error.ts';
 import type { StatusEvent } from '../pipeline/cluster-ports.ts';
+import { isObjectName } from '../policy/object-name.ts';
 import { formatMicroTime } from './micro-time.ts';
 
 /** An object as an Event refers to it. */
@@ -66,7 +67,7 @@ export function formatEvent(telling: Telling, seen: Occurrences, { instance }: R
       ...(uid !== undefined && { uid }),
       ...(resourceVersion !== undefined && { resourceVersion }),
     },
-    ...(isElsewhere(telling) && { related: event.about }),
+    ...(isElsewhere(telling) && event.about !== undefined && isObjectName(event.about) && { related: event.about }),
     reportingController,
     reportingInstance: instance.slice(0, maxWordChars),
   };

@@ -14,7 +14,7 @@ export interface ObjectPlace {
   readonly subresource?: 'status' | undefined;
 }
 
-/** The path of an object, or of a collection: `/apis/events.k8s.io/v1/namespaces/shop/events`. Kubernetes API Concepts, "Resource URIs". */
+/** The path of an object, or of a collection: `/apis/events.k8s.io/v1/namespaces/shop/events`. Kubernetes API Concepts, "Resource URIs". Throws where a part is no name. */
 export function formatPath(
   { group, version, plural }: Resource,
   { namespace, name, subresource }: ObjectPlace = {},
@@ -26,5 +26,11 @@ export function formatPath(
     ...(name === undefined ? [] : [name]),
     ...(subresource === undefined ? [] : [subresource]),
   ];
-  return [root, ...parts.map(encodeURIComponent)].join('/');
+  return [root, ...parts.map(encodePart)].join('/');
+}
+
+/** Such parts would lead to other objects, for URLs take them for folders. */
+function encodePart(part: string): string {
+  if (['', '.', '..'].includes(part)) throw new Error(`"${part}" names no object`);
+  return encodeURIComponent(part);
 }

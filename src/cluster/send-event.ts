@@ -3,6 +3,7 @@ import type { ErrorCode } from '../error/catalogue.ts';
 import { createProblem, type Problem, toProblem } from '../error/problem.ts';
 import { type ObjectName, TallymanError } from '../error/tallyman-error.ts';
 import type { Clock } from '../pipeline/ports.ts';
+import { isObjectName } from '../policy/object-name.ts';
 import type { ApiAnswer, KubernetesApi } from './api.ts';
 import {
   formatEvent,
@@ -37,6 +38,8 @@ const events = { group: 'events.k8s.io', version: 'v1', plural: 'events' };
 const maxTries = 3;
 /** A namespace that is not there, or not allowed, is not tried for so long. */
 const awayMs = 10 * 60_000;
+/** Where nobody tried again for so long after that, it may be over. What goes on is tried more often. */
+const rememberMs = 60 * 60_000;
 /** An API server that starts refuses for some seconds what it allows later: it does not know the roles yet. */
 const settlingMs = 30_000;
 
@@ -102,7 +105,6 @@ export function createEventSender({ api, clock, reporter, findObject }: SenderOp
     const answer = await api.request<EventObject>({ method: 'POST', path, body, signal });
     if (answer.kind === 'done') {
       Object.assign(entry, { known: toKnown(answer.body), told: seen });
-      refusal = undefined;
       return 'created';
     }
     if (answer.status === 409) return 'there';
@@ -151,7 +153,8 @@ export function createEventSender({ api, clock, reporter, findObject }: SenderOp
 
   async function tellSomewhere(entry: Entry, signal: AbortSignal): Promise<Told> {
     const { about } = entry.event;
-    if (about === undefined) return await tellHere(entry, signal);
+    // Files say anything: what nothing in a cluster is called by is told at home.
+    if (about === undefined || !isObjectName(about)) return await tellHere(entry, signal);
     let denied: TallymanError | undefined;
     try {
       const told = await tellThere(about, entry, signal);
@@ -172,13 +175,19 @@ export function createEventSender({ api, clock, reporter, findObject }: SenderOp
   return {
     async send(entry, { signal }) {
       try {
-        return await tellSomewhere(entry, signal);
+        const told = await tellSomewhere(entry, signal);
+        if (told !== 'refused') refusal = undefined;
+        return told;
       } catch (error) {
         if (isTold(error, 'ClusterUnavailable')) settledMs = clock.nowMs() + settlingMs;
         throw error;
       }
     },
-    findTrouble: () => [...away.values()].find(({ problem }) => problem !== undefined)?.problem ?? refusal,
+    findTrouble() {
+      const nowMs = clock.nowMs();
+      const known = [...away.values()].find(({ problem, untilMs }) => problem && nowMs < untilMs + rememberMs);
+      return known?.problem ?? refusal;
+    },
   };
 }
 

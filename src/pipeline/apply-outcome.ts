@@ -2,7 +2,6 @@
 import type { Update } from '../edit/plan.ts';
 import { catalogue } from '../error/catalogue.ts';
 import type { ObjectName } from '../error/tallyman-error.ts';
-import { isObjectName } from '../policy/object-name.ts';
 import type { UpdateVerdict } from '../reconcile/judge-update.ts';
 import { formatName, type ReconcilerName } from '../reconcile/reconciler-object.ts';
 import type { EventRecorder, StatusEvent } from './cluster-ports.ts';
@@ -117,7 +116,7 @@ function toEvents({ kind, awaited, message }: ApplyOutcome): readonly StatusEven
     {
       reason: isApplied ? 'ImageApplied' : failCode,
       type: isApplied ? 'Normal' : 'Warning',
-      about: about !== undefined && isObjectName(about) ? about : undefined,
+      about,
       action: 'ApplyImage',
       note: isApplied ? `${message} (${subject})` : `${message}. ${remedy} (${subject})`,
       id: JSON.stringify([commit, update.policy, update.to, kind]),

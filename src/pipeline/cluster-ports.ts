@@ -120,7 +120,7 @@ export interface ClusterSecrets {
 
 /**
  * What people are told about an object, or about Tallyman itself where `about` is undefined. Text may be of any length, and
- * of anybody.
+ * of anybody; so may the names of `about`, for files say anything.
  */
 export interface StatusEvent {
   /** In CamelCase: an error code, or `ImageUpdated`, `ImageProposed`, `ImageWaiting`, … */

@@ -2,7 +2,6 @@
 import type { Update } from '../edit/plan.ts';
 import { formatProblem, type Problem } from '../error/problem.ts';
 import type { ObjectName } from '../error/tallyman-error.ts';
-import { isObjectName } from '../policy/object-name.ts';
 import type { Selection } from '../select/selection.ts';
 import type { StatusEvent } from './cluster-ports.ts';
 import type { WholeReport } from './commit-and-propose.ts';
@@ -118,7 +117,7 @@ function toEvent(problem: Problem, about: ObjectName | undefined, note: string):
   return {
     reason: code,
     type: isHeld ? 'Normal' : 'Warning',
-    about: about !== undefined && isObjectName(about) ? about : undefined,
+    about,
     action: about === undefined ? 'MakePass' : 'UpdateImage',
     note,
     id: JSON.stringify([place, isHeld ? message : message.replace(/[0-9]+/g, '#')]),

@@ -11,6 +11,7 @@ import { TallymanError } from '../../src/error/tallyman-error.ts';
 import type { StatusEvent } from '../../src/pipeline/cluster-ports.ts';
 import type { Clock } from '../../src/pipeline/ports.ts';
 import { testPolicy } from '../make-policy.ts';
+import { testClock } from '../pipeline/fake-registry.ts';
 import { recordingMetrics } from '../pipeline/recording-metrics.ts';
 import { startKubernetes, type TestKubernetes } from '../services/kubernetes.ts';
 import { waitUntil } from '../wait-until.ts';
@@ -74,7 +75,7 @@ function skippingClock(): Clock & { skip(ms: number): void } {
   };
 }
 
-describe('the recorder of Events that may tell none', () => {
+describe('the recorder of Events without a cluster', () => {
   it('ends at once when it is told to, also in the pause before the next try', async () => {
     const stop = new AbortController();
     let deny = () => {};
@@ -106,6 +107,25 @@ describe('the recorder of Events that may tell none', () => {
     ]);
     late.abort();
     assert.equal(ended, true);
+  });
+
+  it('waits for no time that a clock that is set back did not count', async () => {
+    const clock = testClock();
+    const slept: number[] = [];
+    const sleep = async (ms: number) => void slept.push(ms);
+    const recorder = createEventRecorder({
+      sender: { send: async () => 'created', findTrouble: () => undefined },
+      clock: { ...clock, nowMs: () => clock.time, sleep },
+      forgetMs: minute,
+      metrics: recordingMetrics,
+      isReady: () => true,
+      onProblem: () => undefined,
+      onLoss: () => undefined,
+    });
+    clock.time -= minute;
+    recorder.record([eventOf()]);
+    await recorder.flush({ signal: new AbortController().signal });
+    assert.deepEqual(slept, []);
   });
 });
 
@@ -400,6 +420,20 @@ describe('the recorder of Events', () => {
     assert.deepEqual([told.length, problems()], [notes.length + 1, []]);
     for (const { note } of told) assert.ok(Buffer.byteLength(note ?? '') <= 1024);
     assert.match(told.map(({ note }) => note).join(), /<script>/);
+  });
+
+  it('tells at home of what nothing in a cluster may be called by', async () => {
+    const { cluster, metrics, problems } = await open();
+    const names = [{ name: `\${APP}-web` }, { name: 'Web_App' }, { namespace: '..' }, { namespace: '', name: '.' }];
+    await whileRunning(cluster, async () => {
+      const reason = 'ImageUpdated';
+      cluster.events.record(names.map((parts) => eventOf({ reason, about: { ...web, ...parts }, note: 'Odd' })));
+      await waitUntil(() => cluster.events.countUntold() === 0);
+    });
+    const told = (await list('tallyman')).filter(({ note }) => note?.endsWith('Odd')).map(({ note }) => note);
+    const wanted = ['shop/${APP}-web', 'shop/Web_App', '../web', '/.'].map((name) => `ImagePolicy ${name}: Odd`);
+    assert.deepEqual(told.sort(), wanted.sort());
+    assert.deepEqual([metrics.told, problems()], [Array(names.length).fill('tallyman_events_total created'), []]);
   });
 
   it('tells no faster than the API server bears', async () => {

@@ -120,11 +120,6 @@ describe('listFound', () => {
       ['ImageHeld', 'Cannot update', { policy: 'shop/web', remedy: 'Resume it.' }],
       'Normal ImageHeld ImagePolicy shop/web: shop/web: Cannot update. Resume it. (deploy)',
     ],
-    [
-      'a policy that nothing in a cluster can be called by',
-      ['PolicyInvalid', 'Cannot use it', { policy: '../kube-system', remedy: 'Mend it.' }],
-      'Warning PolicyInvalid Tallyman: ../kube-system: Cannot use it. Mend it. (deploy)',
-    ],
   ];
   for (const [name, problem, wanted] of rows)
     it(`tells ${name}`, () => {
