@@ -1,5 +1,5 @@
 /** Objects of the cluster as they are now: listed once, and kept up to date by a watch. */
-import { type Problem, toProblem } from '../error/problem.ts';
+import { createProblem, type Problem, toProblem } from '../error/problem.ts';
 import type { Clock } from '../pipeline/ports.ts';
 import { type KubernetesApi, WatchRefused } from './api.ts';
 import { formatPath, type Resource } from './resource-path.ts';
@@ -50,7 +50,7 @@ const absentPauseMs = 60_000;
 
 /** Nothing is known before `run`. */
 export function createWatchedObjects<Item extends ClusterObject>(
-  api: KubernetesApi,
+  api: Pick<KubernetesApi, 'request' | 'watch'>,
   options: WatchOptions<Item>,
 ): WatchedObjects<Item> {
   const { resource, namespace, fieldSelector, clock, onChange, onProblem, shrink = (item) => item } = options;
@@ -83,7 +83,7 @@ export function createWatchedObjects<Item extends ClusterObject>(
     let version = from;
     const query = { ...selector, resourceVersion: from };
     for await (const { type, object } of api.watch({ path, query, signal })) {
-      if (type === 'ERROR') throw new WatchRefused((object as { code?: number }).code ?? 0, 'the watch failed');
+      if (type === 'ERROR') throw readFailure(object);
       const item = object as Item;
       if (type === 'ADDED' || type === 'MODIFIED') put(item);
       else if (type === 'DELETED') drop(formatPlace(item.metadata));
@@ -112,7 +112,8 @@ export function createWatchedObjects<Item extends ClusterObject>(
           if (signal.aborted) return;
           // What was seen last is too long ago, or nobody knows: all is listed anew.
           version = undefined;
-          if (!(error instanceof WatchRefused && error.status === 410)) onProblem?.(toProblem(error));
+          const problem = describeFailure(error, path);
+          if (problem !== undefined) onProblem?.(problem);
           pauseMs = Math.min(Math.max(firstPauseMs, 2 * pauseMs), maxPauseMs);
           await clock.sleep(pauseMs * (0.5 + clock.random()), { signal });
         }
@@ -121,9 +122,23 @@ export function createWatchedObjects<Item extends ClusterObject>(
   };
 }
 
+/** Undefined where the next list tells more: what was seen last is too long ago, or the kind was there and is no more. */
+function describeFailure(error: unknown, path: string): Problem | undefined {
+  if (!(error instanceof WatchRefused)) return toProblem(error);
+  if (error.status === 410 || error.status === 404) return undefined;
+  const message = `Cannot watch ${path}: the API server says "${error.message}", its objects were wanted`;
+  return createProblem('ClusterUnavailable', message);
+}
+
+/** What the server says in the midst of a watch. */
+function readFailure(object: unknown): WatchRefused {
+  const { code = 0, message = 'the watch failed' } = object as { readonly code?: number; readonly message?: string };
+  return new WatchRefused(code, message.slice(0, 500));
+}
+
 /** Page by page. None, and no version, where the cluster does not have the kind. */
 async function listAll<Item extends ClusterObject>(
-  api: KubernetesApi,
+  api: Pick<KubernetesApi, 'request'>,
   { path, selector, signal }: { path: string; selector: Readonly<Record<string, string>>; signal: AbortSignal },
 ): Promise<{ found: ReadonlyMap<string, Item>; version: string | undefined }> {
   const found = new Map<string, Item>();

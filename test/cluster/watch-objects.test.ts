@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { KubernetesApi } from '../../src/cluster/api.ts';
+import type { ApiRequest, KubernetesApi } from '../../src/cluster/api.ts';
 import { connectCluster } from '../../src/cluster/connect.ts';
+import { imagePolicies } from '../../src/cluster/policy-objects.ts';
+import type { Resource } from '../../src/cluster/resource-path.ts';
 import { type ClusterObject, createWatchedObjects, type WatchedObjects } from '../../src/cluster/watch-objects.ts';
 import type { Problem } from '../../src/error/problem.ts';
 import { startKubernetes, type TestKubernetes } from '../services/kubernetes.ts';
@@ -39,18 +41,17 @@ describe('createWatchedObjects', () => {
   });
 
   async function withWatch(
-    options: { fieldSelector?: string; plural?: string },
+    { by = api, ...options }: { fieldSelector?: string; resource?: Resource; by?: KubernetesApi },
     test: (watched: WatchedObjects<ConfigMap>, problems: readonly Problem[]) => Promise<void>,
   ): Promise<void> {
     const stop = new AbortController();
     const problems: Problem[] = [];
-    const { plural = resource.plural, ...selector } = options;
-    const watched = createWatchedObjects<ConfigMap>(api, {
-      resource: { ...resource, plural },
+    const watched = createWatchedObjects<ConfigMap>(by, {
+      resource,
       namespace: 'shop',
       clock,
       onProblem: (problem) => problem && problems.push(problem),
-      ...selector,
+      ...options,
     });
     const running = watched.run({ signal: stop.signal });
     try {
@@ -95,10 +96,72 @@ describe('createWatchedObjects', () => {
     });
   });
 
+  it('says nothing of a kind that is taken away, and knows that there are none of it', async () => {
+    await kubernetes.kubectl(['apply', '-k', 'deploy/crd']);
+    const name = 'crd/imagepolicies.tallyman.dev';
+    await kubernetes.kubectl(['wait', '--for=condition=Established', '--timeout=30s', name]);
+    const spec = { image: 'ghcr.io/acme/web', select: { semver: '*' } };
+    const [apiVersion, kind, metadata] = ['tallyman.dev/v1alpha1', 'ImagePolicy', { namespace: 'shop', name: 'web' }];
+    await kubernetes.apply([{ apiVersion, kind, metadata, spec }]);
+    const refusals: number[] = [];
+    /** The list that follows the watch, which is refused too. */
+    const listing: typeof api = {
+      ...api,
+      async request<Body>(request: ApiRequest) {
+        const answer = await api.request<Body>(request);
+        if (answer.kind === 'refused') refusals.push(answer.status);
+        return answer;
+      },
+    };
+    await withWatch({ resource: imagePolicies, by: listing }, async ({ objects }, problems) => {
+      await waitUntil(() => objects.size === 1);
+      await kubernetes.kubectl(['delete', name]);
+      await waitUntil(() => objects.size === 0);
+      await waitUntil(() => refusals.length > 0);
+      assert.deepEqual([refusals, problems], [[404], []]);
+    });
+  });
+
   it('knows that there are none of a kind that the cluster does not have', async () => {
-    await withWatch({ plural: 'imagepolicies' }, async (watched, problems) => {
+    await withWatch({ resource: { ...resource, plural: 'imagepolicies' } }, async (watched, problems) => {
       await waitUntil(watched.isKnown);
       assert.deepEqual([[...watched.objects], problems], [[], []]);
     });
   });
+});
+
+describe('createWatchedObjects, where a watch ends with an error', () => {
+  const lines: [string, { code?: number; message?: string }, string[]][] = [
+    ['that says too long ago', { code: 410, message: 'too old resource version' }, []],
+    [
+      'of the server',
+      { code: 500, message: 'etcdserver: no leader' },
+      ['ClusterUnavailable Cannot watch /api/v1/configmaps: the API server says "etcdserver: no leader"'],
+    ],
+    [
+      'that says nothing',
+      {},
+      ['ClusterUnavailable Cannot watch /api/v1/configmaps: the API server says "the watch failed"'],
+    ],
+  ];
+  for (const [name, object, wanted] of lines)
+    it(name, async () => {
+      const stop = new AbortController();
+      const problems: Problem[] = [];
+      let lists = 0;
+      const api: Pick<KubernetesApi, 'request' | 'watch'> = {
+        async request<Body>() {
+          lists += 1;
+          if (lists > 1) stop.abort(new Error('listed anew'));
+          return { kind: 'done', body: { items: [], metadata: { resourceVersion: '1' } } as Body };
+        },
+        async *watch() {
+          yield { type: 'ERROR', object };
+        },
+      };
+      const onProblem = (problem: Problem | undefined) => problem && problems.push(problem);
+      await createWatchedObjects(api, { resource, clock, onProblem }).run({ signal: stop.signal });
+      const told = problems.map(({ code, message }) => `${code} ${message.split(',')[0]}`);
+      assert.deepEqual([lists, told], [2, wanted]);
+    });
 });
