@@ -58,7 +58,7 @@ interface Watched extends AwaitedRepo {
   branch: string | undefined;
   /** What policies are written as, by their keys, as the last pass found them. */
   objects: ReturnType<typeof findObjects>;
-  /** What was waited for before this process began was looked for. */
+  /** What was waited for before this process began, or began to lead, was looked for. */
   isRead: boolean;
 }
 
@@ -91,10 +91,8 @@ export function createAppliedWatch(repos: readonly AwaitedRepo[], options: Await
         line: createBranchLine(repo.repo, clock),
         requester: createRequester({ ...options, tell: createTeller() }),
         tellProblem: createTeller(),
-        pending: [],
-        branch: undefined,
         objects: new Map(),
-        isRead: !options.isAlone,
+        ...newTerm(options),
       },
     ]),
   );
@@ -137,6 +135,10 @@ export function createAppliedWatch(repos: readonly AwaitedRepo[], options: Await
       repo.pending = [...repo.pending, ...added];
       bell.ring('loudly');
     },
+    leave() {
+      // Who takes over inherits what was waited for; the next term here inherits from them, once a pass has seen the branch.
+      for (const repo of watched.values()) Object.assign(repo, newTerm(options));
+    },
     async run({ signal }) {
       reconcilers.onChange(() => bell.ring('softly'));
       while (!signal.aborted) {
@@ -145,6 +147,11 @@ export function createAppliedWatch(repos: readonly AwaitedRepo[], options: Await
       }
     },
   };
+}
+
+/** What nobody has looked at yet. */
+function newTerm({ isAlone }: Pick<AwaitOptions, 'isAlone'>): Pick<Watched, 'pending' | 'branch' | 'isRead'> {
+  return { pending: [], branch: undefined, isRead: !isAlone };
 }
 
 /** Does what is to be done for the Yaml repo now; when there is something to do again, by the clock. */

@@ -187,6 +187,10 @@ type Scene = ReturnType<typeof open> & {
   pass(ms?: number): Promise<void>;
   /** We commit the version, and the pass ends. */
   commit(id: string, version: string, parts?: { policy?: string; file?: string }): Promise<void>;
+  /** Another replica leads from now on. */
+  rest(): Promise<void>;
+  /** This one leads again. */
+  lead(): void;
 } & Told;
 
 async function settle(): Promise<void> {
@@ -199,8 +203,17 @@ async function withWatch(
 ): Promise<void> {
   const scene = open(options);
   scene.branch.commit(a, 'web:1.0');
-  const stop = new AbortController();
-  const running = scene.watch.run({ signal: stop.signal });
+  let term = new AbortController();
+  let running = scene.watch.run({ signal: term.signal });
+  const rest = async () => {
+    term.abort(new Error('done'));
+    await running;
+    scene.watch.leave?.();
+  };
+  const lead = () => {
+    term = new AbortController();
+    running = scene.watch.run({ signal: term.signal });
+  };
   const pass = async (ms = 1000) => {
     await settle();
     for (let left = ms; left > 0; left -= 1000) {
@@ -217,10 +230,9 @@ async function withWatch(
     await pass();
   };
   try {
-    await test({ ...scene, pass, commit });
+    await test({ ...scene, pass, commit, rest, lead });
   } finally {
-    stop.abort(new Error('done'));
-    await running;
+    await rest();
   }
 }
 
@@ -686,6 +698,26 @@ describe('createAppliedWatch, after a restart', () => {
         scene.reconcilers.put(source(b), apps({ lastAppliedRevision: at(b) }));
         await scene.pass();
         assert.deepEqual(scene.told, ['applied shop/web 1.1 apps']);
+      },
+      { isAlone: true },
+    ));
+
+  it('waits for what another replica committed between two terms, and forgets what it waited for itself', () =>
+    withWatch(
+      async (scene) => {
+        scene.reconcilers.put(source(a), apps({ lastAppliedRevision: at(a) }));
+        await scene.commit(b, '1.1');
+        await scene.rest();
+        scene.reconcilers.put(source(b), apps({ lastAppliedRevision: at(b) }));
+        scene.branch.commit(c, 'web:1.2', message.replaceAll('1.1', '1.2'));
+        scene.lead();
+        await scene.pass();
+        assert.deepEqual(scene.told, [], 'before a pass saw the branch');
+        scene.watch.end('deploy', { report: report(c) });
+        await scene.pass();
+        scene.reconcilers.put(source(c), apps({ lastAppliedRevision: at(c) }));
+        await scene.pass();
+        assert.deepEqual(scene.told, ['applied shop/web 1.2 apps']);
       },
       { isAlone: true },
     ));
