@@ -9,7 +9,7 @@ import type { ClusterObject } from '../../src/cluster/watch-objects.ts';
 import type { Problem } from '../../src/error/problem.ts';
 import type { PolicyStanding } from '../../src/pipeline/cluster-ports.ts';
 import type { PolicyStatus } from '../../src/policy/status-schema.ts';
-import { grantRights } from '../services/cluster-rights.ts';
+import { deployedRules, grantRights } from '../services/cluster-rights.ts';
 import { startKubernetes, type TestKubernetes } from '../services/kubernetes.ts';
 import { waitUntil } from '../wait-until.ts';
 
@@ -32,10 +32,7 @@ const object = (name: string) => ({
   metadata: { namespace: 'shop', name },
   spec: { image: 'ghcr.io/acme/web', select: { semver: '^1' } },
 });
-const rights = [
-  { apiGroups: ['tallyman.dev'], resources: ['imagepolicies'], verbs: ['get', 'list', 'watch'] },
-  { apiGroups: ['tallyman.dev'], resources: ['imagepolicies/status'], verbs: ['patch'] },
-];
+const rights = deployedRules(['imagepolicies', 'imagepolicies/status']);
 const account = { namespace: 'shop', name: 'tallyman' };
 
 describe('createStatusWriter', () => {

@@ -1,5 +1,5 @@
 /** The objects of tests about Secrets. */
-import { grantRights } from '../services/cluster-rights.ts';
+import { deployedRules, grantRights } from '../services/cluster-rights.ts';
 
 /** A Secret with these texts. */
 export function secretOf(
@@ -22,10 +22,9 @@ export function allowReading({
   serviceAccounts?: readonly string[];
 }): readonly object[] {
   const account = { namespace: 'tallyman', name: 'tallyman' };
-  const allow = (resource: string, resourceNames: readonly string[]) =>
-    resourceNames.length === 0
-      ? []
-      : [{ apiGroups: [''], resources: [resource], resourceNames, verbs: ['list', 'watch'] }];
-  const rules = [...allow('secrets', secrets), ...allow('serviceaccounts', serviceAccounts)];
+  const rules = [
+    ...(secrets.length > 0 ? deployedRules(['secrets'], secrets) : []),
+    ...(serviceAccounts.length > 0 ? deployedRules(['serviceaccounts'], serviceAccounts) : []),
+  ];
   return grantRights(account, rules, namespace);
 }

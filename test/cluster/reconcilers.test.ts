@@ -11,8 +11,15 @@ import type { WholeReport } from '../../src/pipeline/commit-and-propose.ts';
 import { noMetrics } from '../../src/pipeline/metrics-ports.ts';
 import type { CommitInfo, RepoHistory, YamlRepo } from '../../src/pipeline/ports.ts';
 import { formatName, type ReconcilerName } from '../../src/reconcile/reconciler-object.ts';
-import { application, appSource, commitOf, gitRepository, kustomization } from '../reconcile/reconciler-scene.ts';
-import { grantRights } from '../services/cluster-rights.ts';
+import {
+  application,
+  appSource,
+  commitOf,
+  gitRepository,
+  helmRelease,
+  kustomization,
+} from '../reconcile/reconciler-scene.ts';
+import { deployedRules, grantRights } from '../services/cluster-rights.ts';
 import { startKubernetes, type TestKubernetes } from '../services/kubernetes.ts';
 import { waitUntil } from '../wait-until.ts';
 import { reconcilerCrds } from './reconciler-crds.ts';
@@ -20,17 +27,11 @@ import { reconcilerCrds } from './reconciler-crds.ts';
 const url = 'https://git.example/acme/deploy.git';
 const [a, b] = [commitOf('a'), commitOf('b')];
 const at = (commit: string) => `main@sha1:${commit}`;
-const verbs = ['get', 'list', 'watch', 'patch'];
-const rules = [
-  { apiGroups: ['source.toolkit.fluxcd.io'], resources: ['gitrepositories'], verbs },
-  { apiGroups: ['kustomize.toolkit.fluxcd.io'], resources: ['kustomizations'], verbs },
-  { apiGroups: ['helm.toolkit.fluxcd.io'], resources: ['helmreleases'], verbs },
-  { apiGroups: ['argoproj.io'], resources: ['applications'], verbs },
-];
+const rules = deployedRules(['gitrepositories', 'kustomizations', 'helmreleases', 'applications']);
 const source: ReconcilerName = { kind: 'GitRepository', namespace: 'flux-system', name: 'deploy' };
 const apps: ReconcilerName = { kind: 'Kustomization', namespace: 'flux-system', name: 'apps' };
 const shop: ReconcilerName = { kind: 'Application', namespace: 'argocd', name: 'shop' };
-const plurals = { GitRepository: 'gitrepository', Kustomization: 'kustomization', Application: 'application' } as const;
+const web: ReconcilerName = { kind: 'HelmRelease', namespace: 'shop', name: 'web' };
 const clock = {
   nowMs: Date.now,
   wallMs: Date.now,
@@ -74,7 +75,7 @@ const find = ({ list }: Pick<WatchedReconcilers, 'list'>, name: ReconcilerName) 
   [...list()].find((object) => formatName(object) === formatName(name));
 
 async function read(name: ReconcilerName) {
-  const kind = plurals[name.kind as keyof typeof plurals];
+  const kind = name.kind.toLowerCase();
   return JSON.parse(
     await kubernetes.kubectl(['get', kind, name.name, '-n', name.namespace, '-o', 'json', '--show-managed-fields']),
   );
@@ -82,7 +83,7 @@ async function read(name: ReconcilerName) {
 
 /** What a reconciler writes. Argo CD's Applications have no subresource for it. */
 async function setStatus(name: ReconcilerName, status: object): Promise<void> {
-  const kind = plurals[name.kind as keyof typeof plurals];
+  const kind = name.kind.toLowerCase();
   const part = name.kind === 'Application' ? [] : ['--subresource=status'];
   const patch = JSON.stringify({ status });
   await kubernetes.kubectl(['patch', kind, name.name, '-n', name.namespace, ...part, '--type=merge', '-p', patch]);
@@ -92,6 +93,7 @@ async function applyScene(): Promise<void> {
   await kubernetes.apply([
     gitRepository({ url, ref: { branch: 'main' }, interval: '1h' }),
     kustomization({ interval: '1h', prune: true }),
+    helmRelease({ interval: '1h' }),
     application({ source: appSource({ path: 'apps' }), project: 'default' }),
   ]);
   await setStatus(source, { artifact: { revision: at(a) } });
@@ -136,7 +138,7 @@ describe('createReconcilers', () => {
   it('reads objects of all namespaces, and what becomes of them', async () => {
     const { reconcilers } = start(await connect('everywhere'));
     await waitUntil(reconcilers.isKnown);
-    assert.deepEqual(names(reconcilers), [shop, source, apps].map(formatName).sort());
+    assert.deepEqual(names(reconcilers), [shop, source, apps, web].map(formatName).sort());
     let changes = 0;
     reconcilers.onChange(() => {
       changes += 1;
@@ -175,6 +177,7 @@ describe('createReconcilers', () => {
   const rows: [ReconcilerName, string, RegExp][] = [
     [source, 'reconcile.fluxcd.io/requestedAt', /^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/],
     [apps, 'reconcile.fluxcd.io/requestedAt', /^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/],
+    [web, 'reconcile.fluxcd.io/requestedAt', /^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/],
     [shop, 'argocd.argoproj.io/refresh', /^normal$/],
   ];
   for (const [name, key, value] of rows)
@@ -182,6 +185,9 @@ describe('createReconcilers', () => {
       const { reconcilers, signal } = start(await connect('everywhere'));
       const before = await read(name);
       assert.equal(await reconcilers.request(name, { signal }), 'sent');
+      // What applies is looked at once more before it is called late.
+      if (name.kind !== 'GitRepository')
+        assert.equal(formatName((await reconcilers.fetch(name, { signal })) ?? source), formatName(name));
       const now = await read(name);
       assert.match(now.metadata.annotations[key], value);
       assert.deepEqual(
@@ -231,7 +237,7 @@ describe('createReconcilers', () => {
       await wait(1500);
       assert.equal(told.length, 1, told.join('\n'));
       assert.match(told[0] ?? '', /^ClusterUnavailable /);
-      assert.equal(names(reconcilers).length, 3);
+      assert.equal(names(reconcilers).length, 4);
     } finally {
       await kubernetes.start();
     }
@@ -294,8 +300,8 @@ describe('createAppliedWatch, with a real API server', () => {
   const annotationOf = async (name: ReconcilerName) => Object.keys((await read(name)).metadata.annotations ?? {});
 
   it('asks, follows and tells, with Flux and Argo CD side by side', async () => {
-    for (const name of [source, apps, shop])
-      await kubernetes.kubectl(['delete', plurals[name.kind as keyof typeof plurals], name.name, '-n', name.namespace]);
+    for (const { kind, name, namespace } of [source, apps, web, shop])
+      await kubernetes.kubectl(['delete', kind.toLowerCase(), name, '-n', namespace]);
     const { told } = await open();
     await waitUntil(async () => (await annotationOf(source)).includes('reconcile.fluxcd.io/requestedAt'));
     await waitUntil(async () => (await annotationOf(shop)).includes('argocd.argoproj.io/refresh'));

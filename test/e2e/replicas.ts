@@ -1,6 +1,6 @@
 /** Replicas of the daemon that share a Lease of a real API server, for the end-to-end tests. */
 import { readFileSync } from 'node:fs';
-import { grantRights } from '../services/cluster-rights.ts';
+import { deployedRules, grantRights } from '../services/cluster-rights.ts';
 import { startKubernetes, type TestKubernetes } from '../services/kubernetes.ts';
 import { secret } from './listening.ts';
 import { type LogLine, type Running, until } from './run-program.ts';
@@ -34,15 +34,11 @@ interface StartOptions {
 }
 
 /** What the README says that the role has to give. */
-const rules = [
-  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
-  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'update'] },
-];
 
 export async function startFleet(world: World): Promise<Fleet> {
   const kubernetes = await startKubernetes();
   await kubernetes.createNamespace(account.namespace);
-  await kubernetes.apply(grantRights(account, rules, account.namespace));
+  await kubernetes.apply(grantRights(account, deployedRules(['leases']), account.namespace));
   const usual = await kubernetes.createKubeconfig(account);
   const running: Replica[] = [];
   return {

@@ -1,4 +1,25 @@
-/** Rights in a cluster for tests: exactly what is named, so that a missing one fails the test. */
+/** Rights in a cluster for tests: exactly what deploy/ gives, so that one that is missing there fails the test. */
+import { readFileSync } from 'node:fs';
+import { parseAllDocuments } from 'yaml';
+
+interface Rule {
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+  readonly resourceNames?: readonly string[];
+}
+
+const deployed: readonly Rule[] = ['cluster-role', 'role']
+  .flatMap((name) => parseAllDocuments(readFileSync(`deploy/base/${name}.yaml`, 'utf8')))
+  .flatMap((document) => document.toJS().rules ?? []);
+
+/** What deploy/ allows with these resources; where it names objects, these take their place, all where none are given. */
+export function deployedRules(resources: readonly string[], names?: readonly string[]): readonly object[] {
+  const found = deployed.filter((rule) => rule.resources.some((resource) => resources.includes(resource)));
+  return found.map(({ resourceNames, ...rule }) => ({
+    ...rule,
+    ...(resourceNames !== undefined && names !== undefined && { resourceNames: names }),
+  }));
+}
 
 interface Account {
   readonly namespace: string;
