@@ -1,4 +1,5 @@
-/** Finds files that one commit has and another has not, reading only the folders that differ. */
+/** Finds files that one commit has and another has not, or has otherwise, reading only the folders that differ. */
+import type { ComparedCommits } from '../pipeline/ports.ts';
 import { type FindObject, parseCommitTree, readBody } from './commit.ts';
 import { unreadable } from './errors.ts';
 import { decodeName, isFolder, parseTree, type TreeEntry } from './tree.ts';
@@ -9,14 +10,18 @@ const maxEntries = 1_000_000;
 
 interface Walk {
   readonly find: FindObject;
+  readonly orChanged: boolean;
   readonly gone: Map<string, string>;
   entriesLeft: number;
 }
 
-/** The blob ids of the regular files of `from` that are no files in `to`, by path; names that are not UTF-8 are left out. */
-export function findGoneFiles({ from, to }: { from: string; to: string }, find: FindObject): Map<string, string> {
+/**
+ * The blob ids of the regular files of `from` that are no files in `to`, by path; with `orChanged`, also of those that have other
+ * bytes there. Names that are not UTF-8 are left out.
+ */
+export function findGoneFiles({ from, to, orChanged = false }: ComparedCommits, find: FindObject): Map<string, string> {
   const rootOf = (commit: string): string => parseCommitTree(readBody(find, commit, 'commit'));
-  const walk: Walk = { find, gone: new Map(), entriesLeft: maxEntries };
+  const walk: Walk = { find, orChanged, gone: new Map(), entriesLeft: maxEntries };
   walkFolder(walk, { tree: rootOf(from), other: rootOf(to) }, '');
   return walk.gone;
 }
@@ -34,7 +39,10 @@ function walkFolder(walk: Walk, { tree, other }: { tree: string; other: string |
     const isInFolder = same !== undefined && isFolder(same);
     if (isFolder(entry)) {
       walkFolder(walk, { tree: entry.oid, other: isInFolder ? same.oid : undefined }, `${prefix}${name}/`);
-    } else if (/^100\d{3}$/.test(entry.mode) && (same === undefined || isInFolder)) {
+    } else if (
+      /^100\d{3}$/.test(entry.mode) &&
+      (same === undefined || isInFolder || (walk.orChanged && same.oid !== entry.oid))
+    ) {
       walk.gone.set(prefix + name, entry.oid);
     }
   }

@@ -1,6 +1,5 @@
 /** Waits, after each commit, until the cluster's reconcilers have applied it; in between it tells them that there is something to apply. */
 import { type Problem, toProblem } from '../error/problem.ts';
-import { readMarks } from '../hold/marks.ts';
 import {
   findAppliersOf,
   listReported,
@@ -8,6 +7,7 @@ import {
   matchObjects,
   type WatchedBranch,
 } from '../reconcile/match-objects.ts';
+import { listInherited } from './adopt-updates.ts';
 import { type ApplyOutcome, type AwaitedUpdate, tellOver } from './apply-outcome.ts';
 import { createBell } from './bell.ts';
 import { type BranchLine, createBranchLine } from './branch-line.ts';
@@ -72,7 +72,6 @@ const putOffMs = 30_000;
 const idleMs = 3_600_000;
 /** More are forgotten, the oldest first. */
 const maxPending = 1000;
-const maxInherited = 32;
 
 /** Nothing is waited for at first. */
 export function createAppliedWatch(repos: readonly AwaitedRepo[], options: AwaitOptions): AppliedWatch {
@@ -231,23 +230,17 @@ function listAwaited(
   });
 }
 
-/** What was committed shortly before this process began, by Git's own record, and is not applied yet. */
+/** What was committed shortly before this process began, and is not applied yet. */
 async function inherit(watched: Watched, { clock, timeoutMs }: AwaitOptions, signal: AbortSignal): Promise<void> {
-  const { line, subject, objects } = watched;
+  const { repo, line, subject, objects } = watched;
   await line.read([], { signal });
-  watched.isRead = true;
   const known = new Set(watched.pending.map(({ awaited }) => awaited.commit));
-  const recent = line
-    .list()
-    .slice(0, maxInherited)
-    .filter(({ id, whenMs }) => !known.has(id) && whenMs > clock.wallMs() - timeoutMs);
-  const found = recent.reverse().flatMap(({ id, whenMs, message }) =>
-    (readMarks(message)?.updates ?? []).map((update): Pending => {
-      const madeMs = clock.nowMs() - Math.max(0, clock.wallMs() - whenMs);
-      const about = findObject(update.policy, objects);
-      const awaited = { subject, commit: id, update, about, files: [], seenMs: undefined, madeMs };
-      return { awaited, deadlineMs: madeMs + timeoutMs, isTold: false, isInherited: true };
-    }),
-  );
-  watched.pending = [...found, ...watched.pending];
+  const adopted = await listInherited({ maxAgeMs: timeoutMs, known }, { repo, line, clock, signal });
+  const inherited = adopted.map((found): Pending => {
+    const about = findObject(found.update.policy, objects);
+    const awaited = { ...found, subject, about, seenMs: undefined };
+    return { awaited, deadlineMs: found.madeMs + timeoutMs, isTold: false, isInherited: true };
+  });
+  watched.isRead = true;
+  watched.pending = [...inherited, ...watched.pending];
 }

@@ -107,6 +107,14 @@ export interface ListedCommits {
   readonly cut: string | undefined;
 }
 
+/** Two commits. */
+export interface ComparedCommits {
+  readonly from: string;
+  readonly to: string;
+  /** Files that are there with other bytes count as gone, too. */
+  readonly orChanged?: boolean;
+}
+
 /** The past of a Yaml repo's branch. Failures as those of YamlRepo. */
 export interface RepoHistory {
   /**
@@ -117,11 +125,8 @@ export interface RepoHistory {
   listCommits(from: string, options: CallOptions & { count: number }): Promise<ListedCommits>;
   /** The blob ids of these paths in a listed commit; a path that is no regular file there is absent. `readBlobs` reads them. */
   findFiles(commit: string, paths: Iterable<string>, options: CallOptions): Promise<ReadonlyMap<string, string>>;
-  /** The blob ids of the regular files that the listed commit `from` has and the listed commit `to` has not, by path. */
-  findGoneFiles(
-    commits: { readonly from: string; readonly to: string },
-    options: CallOptions,
-  ): Promise<ReadonlyMap<string, string>>;
+  /** The blob ids, in the listed commit `from`, of the regular files that the listed commit `to` has not, by path. */
+  findGoneFiles(commits: ComparedCommits, options: CallOptions): Promise<ReadonlyMap<string, string>>;
 }
 
 /** A commit to be put on a branch that is Tallyman's own. */

@@ -6,6 +6,7 @@ import { formatName, type ReconcilerObject } from '../reconcile/reconciler-objec
 import { type ApplyOutcome, type AwaitedUpdate, tellApplied, tellFailed, tellLate, tellOver } from './apply-outcome.ts';
 import type { BranchLine } from './branch-line.ts';
 import type { Reconcilers } from './cluster-ports.ts';
+import { holdsVersion } from './holds-version.ts';
 import type { RepoHistory, YamlRepo } from './ports.ts';
 
 /** An update that is waited for, and what was told of it. */
@@ -90,20 +91,7 @@ async function stands({ update, files }: AwaitedUpdate, commit: string, tools: S
   const { signal } = tools;
   const oids = await tools.repo.findFiles(commit, files, { signal });
   const blobs = await tools.repo.readBlobs(new Set(oids.values()), { signal });
-  const parts = update.to.split('@').filter((part) => part !== '');
-  return [...blobs.values()].some((bytes) => {
-    const text = Buffer.from(bytes).toString('utf8');
-    return parts.every((part) => holdsWord(text, part));
-  });
-}
-
-/** Not as a part of another version: `1.1` is not in `1.10`. */
-function holdsWord(text: string, word: string): boolean {
-  for (let start = text.indexOf(word); start !== -1; start = text.indexOf(word, start + 1)) {
-    const around = `${text[start - 1] ?? ''} ${text[start + word.length] ?? ''}`;
-    if (!/[\w.+-]/.test(around)) return true;
-  }
-  return false;
+  return [...blobs.values()].some((bytes) => holdsVersion(bytes, update.to));
 }
 
 /** The time is over: what is lacking is asked for anew, for a watch may have been silent, and the branch may have gone on. */

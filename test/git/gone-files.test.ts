@@ -29,7 +29,9 @@ describe('findGoneFiles', () => {
         await repo.fetch({ signal });
         const gone = await repo.findGoneFiles({ from, to }, { signal });
         assert.deepEqual([...gone].sort(), wanted);
-        assert.deepEqual([...(await repo.findGoneFiles({ from: to, to }, { signal }))], []);
+        const changed = await repo.findGoneFiles({ from, to, orChanged: true }, { signal });
+        assert.deepEqual([...changed].sort(), [...wanted, ['stays/c.yaml', idOf('stays/c.yaml')]].sort());
+        assert.deepEqual([...(await repo.findGoneFiles({ from: to, to, orChanged: true }, { signal }))], []);
       }
       assert.ok(server.requests.length > 0);
     }));

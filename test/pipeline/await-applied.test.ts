@@ -33,9 +33,9 @@ interface Told {
   readonly lines: string[];
 }
 
-/** A branch in memory: commits in a row, each with the text of one file. */
+/** A branch in memory: commits in a row, each with the text of one file, which stands in all files that it changed. */
 function fakeBranch(clock: { wallMs(): number }) {
-  const commits: (CommitInfo & { text: string })[] = [];
+  const commits: (CommitInfo & { text: string; file: string })[] = [];
   let fault: Error | undefined;
   const asked: string[] = [];
   const check = (what: string) => {
@@ -45,9 +45,9 @@ function fakeBranch(clock: { wallMs(): number }) {
   const author = { name: 'Ann', email: 'ann@example.com' };
   return {
     asked,
-    commit(id: string, text: string, message = 'a person') {
+    commit(id: string, text: string, message = 'a person', file = 'apps/web.yaml') {
       const parents = commits[0] === undefined ? [] : [commits[0].id];
-      commits.unshift({ id, parents, tree: '', message, author, whenMs: clock.wallMs(), text });
+      commits.unshift({ id, parents, tree: '', message, author, whenMs: clock.wallMs(), text, file });
     },
     fail(error: Error | undefined) {
       fault = error;
@@ -65,6 +65,11 @@ function fakeBranch(clock: { wallMs(): number }) {
           complete: start + count >= commits.length,
           cut: undefined,
         };
+      },
+      async findGoneFiles({ from, to }: { from: string; to: string }) {
+        const commit = commits.find(({ id }) => id === from);
+        assert.deepEqual(commit?.parents, [to]);
+        return new Map([[commit?.file ?? '', from]]);
       },
       findFiles: async (commit: string, paths: Iterable<string>) => new Map([...paths].map((path) => [path, commit])),
       readBlobs: async (oids: Iterable<string>) =>
@@ -698,6 +703,40 @@ describe('createAppliedWatch, after a restart', () => {
         scene.reconcilers.put(source(b), apps({ lastAppliedRevision: at(b) }));
         await scene.pass();
         assert.deepEqual(scene.told, ['applied shop/web 1.1 apps']);
+      },
+      { isAlone: true },
+    ));
+
+  it('waits for none but those that apply the files', () =>
+    withWatch(
+      async (scene) => {
+        const infra = apps({ conditions: ready('False', 'DependencyNotReady') }, { path: './infra' }, 'infra');
+        scene.reconcilers.put(source(a), apps({ lastAppliedRevision: at(a) }), infra);
+        begin(scene);
+        await scene.pass();
+        scene.reconcilers.put(source(b), apps({ lastAppliedRevision: at(a) }));
+        await scene.pass(10_000);
+        assert.deepEqual(scene.reconcilers.asked, [
+          'GitRepository flux-system/deploy',
+          'Kustomization flux-system/apps',
+        ]);
+        scene.reconcilers.put(apps({ lastAppliedRevision: at(b) }));
+        await scene.pass(timeoutMs + 10_000);
+        assert.deepEqual(scene.told, ['applied shop/web 1.1 apps']);
+      },
+      { isAlone: true },
+    ));
+
+  it('passes over what a squash names and did not write', () =>
+    withWatch(
+      async (scene) => {
+        scene.reconcilers.put(source(a), apps({ lastAppliedRevision: at(a) }));
+        scene.branch.commit(b, 'web:1.2', `${message}${message.replaceAll('1.1', '1.2')}`);
+        scene.watch.end('deploy', { report: report(b) });
+        await scene.pass();
+        scene.reconcilers.put(source(b), apps({ lastAppliedRevision: at(b) }));
+        await scene.pass();
+        assert.deepEqual(scene.told, ['applied shop/web 1.2 apps']);
       },
       { isAlone: true },
     ));

@@ -78,11 +78,12 @@ export function fakeYamlRepo(
       const commits = past.slice(start, start + count).map(({ info }) => info);
       return { commits, complete: start + count >= past.length, cut: undefined };
     },
-    async findGoneFiles({ from, to }) {
+    async findGoneFiles({ from, to, orChanged = false }) {
       asked.push(`gone ${from} ${to}`);
       const listed = (id: string) => past.find(({ info }) => info.id === id)?.snapshot.files ?? [];
-      const there = new Set(listed(to).map(({ path }) => path));
-      return new Map(listed(from).flatMap(({ path, oid }) => (there.has(path) ? [] : [[path, oid] as const])));
+      const there = new Map(listed(to).map(({ path, oid }) => [path, oid]));
+      const isThere = ({ path, oid }: RepoFile) => there.has(path) && !(orChanged && there.get(path) !== oid);
+      return new Map(listed(from).flatMap((file) => (isThere(file) ? [] : [[file.path, file.oid] as const])));
     },
     async findFiles(commit, paths) {
       asked.push(`files ${commit}`);
