@@ -4,6 +4,7 @@ import { rootCertificates } from 'node:tls';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { ErrorCode } from '../error/catalogue.ts';
 import type { Log } from '../pipeline/ports.ts';
+import { createReplicaLeaver, type ReplicaLeaver } from './leave-replica.ts';
 import { describeRedisFault, toRedisError } from './redis-fault.ts';
 
 /** Read anew for each connection. */
@@ -67,8 +68,10 @@ const disconnectMs = 500;
 export function openRedis(settings: RedisSettings): RedisLink {
   const { answerMs = defaultAnswerMs, place, log } = settings;
   const where = describePlace(place);
+  const leaver = createReplicaLeaver();
   // What cannot be sent is refused at once: nothing piles up while there is no connection.
   const client = connect(settings, {
+    reconnectOnError: leaver.reconnectOnError,
     commandTimeout: answerMs,
     socketTimeout: 2 * answerMs,
     enableOfflineQueue: false,
@@ -80,7 +83,7 @@ export function openRedis(settings: RedisSettings): RedisLink {
     for (const admit of waiting) admit();
     waiting.clear();
   });
-  const health = watch(client, { log, where });
+  const health = watch(client, { log, where, leaver });
 
   async function waitUntilReady(): Promise<void> {
     if (client.status === 'ready') return;
@@ -102,7 +105,8 @@ export function openRedis(settings: RedisSettings): RedisLink {
     client,
     keyPrefix: `{${settings.keyPrefix}}:`,
     openBlocking() {
-      const opened = quiet(connect(settings, { enableOfflineQueue: true }));
+      const { reconnectOnError } = createReplicaLeaver();
+      const opened = quiet(connect(settings, { reconnectOnError, enableOfflineQueue: true }));
       blocking.add(opened);
       return opened;
     },
@@ -218,7 +222,10 @@ function describePlace(place: RedisPlace): string {
 }
 
 /** Says once that Redis cannot be reached, and once that it can again. */
-function watch(client: RedisClient, { log, where }: { log: RedisSettings['log']; where: string }) {
+function watch(
+  client: RedisClient,
+  { log, where, leaver }: { log: RedisSettings['log']; where: string; leaver: ReplicaLeaver },
+) {
   let lastError: unknown;
   let isDown = false;
   let isStopped = false;
@@ -231,7 +238,9 @@ function watch(client: RedisClient, { log, where }: { log: RedisSettings['log'];
     lastError = error;
     tellDown(error);
   });
-  client.on('close', () => tellDown(lastError ?? new Error('Connection is closed')));
+  client.on('close', () => {
+    if (!leaver.hasLeft()) tellDown(lastError ?? new Error('Connection is closed'));
+  });
   client.on('ready', () => {
     if (isDown) log.info({ redis: where }, 'Redis is reachable again');
     isDown = false;

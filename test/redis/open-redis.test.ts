@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
 import { TallymanError } from '../../src/error/tallyman-error.ts';
 import type { RedisLink, RedisSettings } from '../../src/redis/open-redis.ts';
-import { redisCaFile, startRedis, startSentinel, type TestRedisOptions } from '../services/redis.ts';
+import { redisCaFile, startRedis, type TestRedisOptions } from '../services/redis.ts';
+import { sentinelName, startSentinel } from '../services/redis-sentinel.ts';
+import { waitUntil } from '../wait-until.ts';
 import { openTestRedis } from './open-test-redis.ts';
 
 const closes: (() => Promise<void>)[] = [];
@@ -142,10 +144,28 @@ describe('openRedis', () => {
     const sentinel = await startSentinel(redis);
     closes.push(sentinel.close);
     const nodes = [{ host: '127.0.0.1', port: sentinel.port }];
-    const link = open(redis, { place: { kind: 'sentinel', master: 'main', nodes, credential: undefined } });
+    const link = open(redis, { place: { kind: 'sentinel', master: sentinelName, nodes, credential: undefined } });
     assert.equal(await ping(link), 'PONG');
     const lost = open(redis, { place: { kind: 'sentinel', master: 'other', nodes, credential: undefined } });
     assert.match((await failureOf(lost)).message, /no Sentinel can be reached, or none knows the master/);
+  });
+
+  it('connects to a server that stays a replica only seldom anew, and leaves it to the tasks to say so', async () => {
+    const primary = await serve();
+    const replica = await serve({ lines: [`replicaof ${primary.host} ${primary.port}`] });
+    const link = open(replica);
+    assert.equal(await ping(link), 'PONG');
+    const connections = async (): Promise<number> =>
+      Number(/^total_connections_received:(\d+)/m.exec(await replica.client.info('stats'))?.[1]);
+    const before = await connections();
+    const task = { code: 'QueueUnavailable', task: 'add jobs' } as const;
+    const write = () => link.ask(task, (client) => client.set(`${link.keyPrefix}a`, '1'));
+    await assert.rejects(write(), /a replica that takes no writes/);
+    await waitUntil(async () => (await connections()) === before + 1 && (await ping(link).catch(() => '')) !== '');
+    for (const _ of Array(20)) await assert.rejects(write(), /a replica that takes no writes/);
+    assert.equal(await ping(link), 'PONG');
+    assert.equal(await connections(), before + 1);
+    assert.deepEqual(link.logged, []);
   });
 
   it('speaks to a cluster, all keys of one script on one node', async () => {

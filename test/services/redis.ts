@@ -1,13 +1,11 @@
 /** Debian's `redis-server` as a real Redis for tests. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Redis, type RedisOptions } from 'ioredis';
-import { endProcess, findFreePort, hasEnded } from './server-process.ts';
+import { waitUntil } from '../wait-until.ts';
+import { prepareRedisProcess, type RedisProcess, redisHost, startTimeoutMs } from './redis-process.ts';
+import { findFreePort } from './server-process.ts';
 
 const tlsFolder = fileURLToPath(new URL('../registry/tls/', import.meta.url));
 /** Its own authority, for 127.0.0.1 and localhost. */
@@ -23,83 +21,47 @@ export interface TestRedisOptions {
   readonly lines?: readonly string[];
 }
 
-export interface TestRedis {
+/** Started again, it is empty. */
+export interface TestRedis extends RedisProcess {
   readonly host: string;
-  readonly port: number;
   /** A client of the tests' own, with every right. */
   readonly client: Redis;
-  /** Ends the process at once, as a crash would. */
-  kill(): Promise<void>;
-  /** The process on the same port, empty. */
-  start(): Promise<void>;
-  /** Stops the process from running without ending it, or lets it go on. */
-  freeze(isFrozen: boolean): void;
-  close(): Promise<void>;
 }
-
-const host = '127.0.0.1';
-const startTimeoutMs = 15_000;
 
 /** Starts a server on a free port of 127.0.0.1 that keeps nothing. Throws where the program is missing or does not start. */
 export async function startRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
-  const folder = await mkdtemp(join(tmpdir(), 'tallyman-redis-'));
-  const port = await findFreePort();
-  const file = join(folder, 'redis.conf');
-  await writeFile(file, formatConfig(folder, port, options));
-  const client = new Redis({ ...toClientOptions(port, options), retryStrategy: () => 50 });
+  // By default a node's bus is 10,000 ports higher, where there may be none.
+  const busPort = options.cluster === true ? await findFreePort() : 0;
+  const server = await prepareRedisProcess(({ port }) => formatConfig({ port, busPort }, options));
+  const client = new Redis({ ...toClientOptions(server.port, options), retryStrategy: () => 50 });
   client.on('error', () => {});
-  let child: ChildProcess | undefined;
-  const server: TestRedis = {
-    host,
-    port,
+  const redis: TestRedis = {
+    ...server,
+    host: redisHost,
     client,
     async start() {
-      child = await runServer([file]);
+      await server.start();
       await client.ping();
       if (options.cluster === true) await joinSlots(client);
     },
-    async kill() {
-      if (child !== undefined) await endProcess(child, 'SIGKILL');
-    },
-    freeze: (isFrozen) => void child?.kill(isFrozen ? 'SIGSTOP' : 'SIGCONT'),
     async close() {
       client.disconnect();
-      await server.kill();
-      await rm(folder, { recursive: true, force: true });
+      await server.close();
     },
   };
   try {
-    await server.start();
-    return server;
+    await redis.start();
+    return redis;
   } catch (error) {
-    await server.close();
+    await redis.close();
     throw error;
   }
 }
 
-export interface TestSentinel {
-  readonly port: number;
-  close(): Promise<void>;
-}
-
-/** A Sentinel that watches the server under the name `main`. */
-export async function startSentinel(redis: TestRedis): Promise<TestSentinel> {
-  const folder = await mkdtemp(join(tmpdir(), 'tallyman-sentinel-'));
-  const port = await findFreePort();
-  const file = join(folder, 'sentinel.conf');
-  const watched = `sentinel monitor main ${host} ${redis.port} 1\nsentinel down-after-milliseconds main 2000\n`;
-  await writeFile(file, `bind ${host}\nport ${port}\ndir ${folder}\n${watched}`);
-  const child = await runServer([file, '--sentinel']);
-  return {
-    port,
-    async close() {
-      await endProcess(child, 'SIGKILL');
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
-
-function formatConfig(folder: string, port: number, { tls, user, cluster, lines = [] }: TestRedisOptions): string {
+function formatConfig(
+  { port, busPort }: { port: number; busPort: number },
+  { tls, user, cluster, lines = [] }: TestRedisOptions,
+): readonly string[] {
   const listen = tls === true ? ['port 0', `tls-port ${port}`] : [`port ${port}`];
   const certificates = [
     `tls-cert-file ${redisCaFile}`,
@@ -108,17 +70,14 @@ function formatConfig(folder: string, port: number, { tls, user, cluster, lines 
     'tls-auth-clients no',
   ];
   return [
-    `bind ${host}`,
     ...listen,
     ...(tls === true ? certificates : []),
-    `dir ${folder}`,
     'save ""',
     'appendonly no',
     ...(user === undefined ? [] : formatUsers(user)),
-    ...(cluster === true ? ['cluster-enabled yes', `cluster-announce-ip ${host}`] : []),
+    ...(cluster === true ? ['cluster-enabled yes', `cluster-announce-ip ${redisHost}`, `cluster-port ${busPort}`] : []),
     ...lines,
-    '',
-  ].join('\n');
+  ];
 }
 
 /** The rights that a remedy asks for, and no more. */
@@ -136,7 +95,7 @@ const rootPassword = 'root-of-the-tests';
 
 function toClientOptions(port: number, { tls, user }: TestRedisOptions): Omit<RedisOptions, 'replyMapping'> {
   return {
-    host,
+    host: redisHost,
     port,
     ...(tls === true && { tls: { rejectUnauthorized: false } }),
     ...(user !== undefined && { username: 'root', password: rootPassword }),
@@ -147,30 +106,6 @@ async function joinSlots(client: Redis): Promise<void> {
   // A node remembers its slots, though not its keys.
   if (String(await client.call('CLUSTER', 'INFO')).includes('cluster_slots_assigned:0'))
     await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-  for (const endMs = Date.now() + startTimeoutMs; ; await wait(20)) {
-    if (String(await client.call('CLUSTER', 'INFO')).includes('cluster_state:ok')) return;
-    if (Date.now() > endMs) throw new Error(`The cluster of one node is not ready after ${startTimeoutMs} ms`);
-  }
-}
-
-/** Resolves once it accepts connections. */
-async function runServer(args: readonly string[]): Promise<ChildProcess> {
-  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  let said = '';
-  child.stdout.on('data', (chunk) => {
-    said = `${said}${chunk}`.slice(-5000);
-  });
-  let failure: Error | undefined;
-  child.on('error', (error) => {
-    failure = error;
-  });
-  for (const endMs = Date.now() + startTimeoutMs; ; await wait(10)) {
-    if (/Ready to accept connections|\+monitor master/.test(said)) return child;
-    if (failure !== undefined)
-      throw new Error(`Cannot start redis-server: ${failure.message}. Install it with: npm run services`);
-    if (hasEnded(child) || Date.now() > endMs) {
-      await endProcess(child, 'SIGKILL');
-      throw new Error(`redis-server does not start: ${said}`);
-    }
-  }
+  const isReady = async () => String(await client.call('CLUSTER', 'INFO')).includes('cluster_state:ok');
+  await waitUntil(isReady, { timeoutMs: startTimeoutMs, tell: () => 'the cluster of one node is ready' });
 }
