@@ -150,13 +150,17 @@ function connect(settings: RedisSettings, more: ClientOptions): RedisClient {
     ...readCredential(settings.credential),
   };
   if (place.kind === 'cluster') return connectCluster(place.nodes, { settings, options });
+  const sentinel = place.kind === 'sentinel' ? place.credential : undefined;
+  const retry = (times: number): number => {
+    const read = [readCredentialAgain(settings.credential), toSentinelCredential(readCredentialAgain(sentinel))];
+    Object.assign(client.options, ...read);
+    return retryAfter(times);
+  };
   const client: Redis = new Redis({
     ...options,
     ...(place.kind === 'server' ? { host: place.host, port: place.port, db: place.database } : toSentinel(place, tls)),
-    retryStrategy: (times) => {
-      Object.assign(client.options, readCredentialAgain(settings.credential));
-      return retryAfter(times);
-    },
+    retryStrategy: retry,
+    sentinelRetryStrategy: retry,
   });
   return client;
 }
@@ -180,14 +184,19 @@ function connectCluster(
 }
 
 function toSentinel(place: Extract<RedisPlace, { kind: 'sentinel' }>, tls: RedisSettings['tls']): ClientOptions {
-  const credential = place.credential?.();
   return {
     name: place.master,
     sentinels: [...place.nodes],
-    sentinelRetryStrategy: retryAfter,
     sentinelCommandTimeout: defaultAnswerMs,
     ...(tls !== undefined && { enableTLSForSentinelMode: true, sentinelTLS: toTlsOptions(tls.ca) }),
-    ...(credential && { sentinelUsername: credential.username, sentinelPassword: credential.password }),
+    ...toSentinelCredential(readCredential(place.credential)),
+  };
+}
+
+function toSentinelCredential({ username, password }: ReturnType<typeof readCredential>): ClientOptions {
+  return {
+    ...(username !== undefined && { sentinelUsername: username }),
+    ...(password !== undefined && { sentinelPassword: password }),
   };
 }
 

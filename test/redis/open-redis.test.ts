@@ -150,6 +150,21 @@ describe('openRedis', () => {
     assert.match((await failureOf(lost)).message, /no Sentinel can be reached, or none knows the master/);
   });
 
+  it('reads the credentials of Sentinels again for the next connection', async () => {
+    const redis = await serve();
+    const sentinel = await startSentinel(redis, { lines: ['requirepass right-secret'] });
+    closes.push(sentinel.close);
+    let password = 'wrong-secret';
+    const credential = () => ({ username: 'default', password });
+    const nodes = [{ host: '127.0.0.1', port: sentinel.port }];
+    const link = open(redis, { place: { kind: 'sentinel', master: sentinelName, nodes, credential } });
+    const error = await failureOf(link);
+    assert.match(error.message, /refuses the credentials/);
+    assert.doesNotMatch(textsOf(error) + link.logged.join(), /secret/);
+    password = 'right-secret';
+    await waitUntil(async () => (await ping(link).catch(() => '')) !== '', { timeoutMs: 15_000 });
+  });
+
   it('connects to a server that stays a replica only seldom anew, and leaves it to the tasks to say so', async () => {
     const primary = await serve();
     const replica = await serve({ lines: [`replicaof ${primary.host} ${primary.port}`] });
