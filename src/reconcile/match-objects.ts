@@ -87,8 +87,8 @@ function listPaths(path: string): readonly string[] {
 function findExcuse(object: Kustomization | HelmRelease, source: GitSource | undefined): string | undefined {
   if (object.isSuspended) return 'it is suspended';
   if (source?.isSuspended === true) return `its source ${formatName(source)} is suspended`;
-  if (object.kind === 'HelmRelease' && object.attempted === undefined)
-    return 'it does not tell of which commit its chart is, which reconcileStrategy Revision does';
+  if (object.kind === 'HelmRelease' && !object.followsCommits)
+    return 'its chart is built anew for a new version of the chart, and for each commit only with reconcileStrategy Revision';
   return undefined;
 }
 

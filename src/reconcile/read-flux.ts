@@ -67,6 +67,7 @@ export function readKustomization(object: unknown, { namespace, name }: Place): 
  */
 export function readHelmRelease(object: unknown, { namespace, name }: Place): HelmRelease {
   const version = readText(object, 'status', 'lastAttemptedRevision');
+  const followsCommits = readText(object, 'spec', 'chart', 'spec', 'reconcileStrategy') === 'Revision';
   const released = readText(readItems(object, 'status', 'history')[0], 'chartVersion');
   return {
     kind: 'HelmRelease',
@@ -75,7 +76,9 @@ export function readHelmRelease(object: unknown, { namespace, name }: Place): He
     source: findSource(readField(object, 'spec', 'chart', 'spec', 'sourceRef'), namespace),
     path: readText(object, 'spec', 'chart', 'spec', 'chart') ?? '',
     isSuspended: readField(object, 'spec', 'suspend') === true,
-    attempted: parseChartRevision(version),
+    followsCommits,
+    // Charts may have versions of their own that look alike, and those of an OCIRepository have a digest there.
+    attempted: followsCommits ? parseChartRevision(version) : undefined,
     isReleased: released === undefined ? undefined : released === version,
     isReconciling: readText(findCondition(object, 'Reconciling'), 'status') === 'True',
     ready: findReady(object),

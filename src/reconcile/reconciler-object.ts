@@ -56,7 +56,9 @@ export interface HelmRelease extends ReconcilerName {
   /** Folder of the chart. */
   readonly path: string;
   readonly isSuspended: boolean;
-  /** The beginning of the commit whose chart was tried last; undefined where the chart's version does not tell. */
+  /** Whether its chart is built anew for each commit, not only for a new version of the chart: then that version tells the commit. */
+  readonly followsCommits: boolean;
+  /** The beginning of the commit whose chart was tried last; undefined where none was, or it is not told. */
   readonly attempted: string | undefined;
   /** Whether that very chart is the newest release; undefined where releases are not told. */
   readonly isReleased: boolean | undefined;

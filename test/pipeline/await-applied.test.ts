@@ -9,13 +9,15 @@ import type { StatusEvent } from '../../src/pipeline/cluster-ports.ts';
 import type { WholeReport } from '../../src/pipeline/commit-and-propose.ts';
 import type { CommitInfo, RepoHistory, YamlRepo } from '../../src/pipeline/ports.ts';
 import { readApplication } from '../../src/reconcile/read-application.ts';
-import { readGitRepository, readKustomization } from '../../src/reconcile/read-flux.ts';
+import { readGitRepository, readHelmRelease, readKustomization } from '../../src/reconcile/read-flux.ts';
 import { formatName, type ReconcilerObject } from '../../src/reconcile/reconciler-object.ts';
 import {
   application,
   appSource,
+  chartSpec,
   commitOf,
   gitRepository,
+  helmRelease,
   kustomization,
   ready,
 } from '../reconcile/reconciler-scene.ts';
@@ -125,6 +127,15 @@ const source = (commit: string, spec: object = {}) =>
   );
 const apps = (status: object, spec: object = {}, name = 'apps') =>
   readKustomization(kustomization(spec, status), { namespace: 'flux-system', name });
+/** The chart was last built at the commit. */
+const release = (commit: string, reconcileStrategy: string) =>
+  readHelmRelease(
+    helmRelease(
+      { chart: chartSpec({ reconcileStrategy }) },
+      { lastAttemptedRevision: `1.0.0+${commit.slice(0, 12)}`, conditions: ready('True', 'UpgradeSucceeded') },
+    ),
+    { namespace: 'shop', name: 'web' },
+  );
 const shop = (status: object, spec: object = {}) =>
   readApplication(application({ source: appSource({ path: 'apps' }), ...spec }, status), {
     namespace: 'argocd',
@@ -445,6 +456,29 @@ describe('createAppliedWatch, with Flux', () => {
       assert.deepEqual(reconcilers.asked, ['GitRepository flux-system/deploy']);
       assert.deepEqual(told, ['unknown shop/web 1.1']);
       assert.match(lines.join('\n'), /debug .*Kustomization flux-system\/apps is not waited for: it is suspended/);
+    }));
+
+  it('waits for a chart that is built for each commit', () =>
+    withWatch(async ({ reconcilers, commit, pass, told }) => {
+      reconcilers.put(source(a), release(a, 'Revision'));
+      await commit(b, '1.1', { file: 'charts/web/values.yaml' });
+      reconcilers.put(source(b));
+      await pass(timeoutMs - 60_000);
+      assert.deepEqual(reconcilers.asked, ['GitRepository flux-system/deploy', 'HelmRelease shop/web']);
+      reconcilers.put(release(b, 'Revision'));
+      await pass();
+      assert.deepEqual(told, ['applied shop/web 1.1 web']);
+    }));
+
+  it('neither waits for ever for a chart that is built for a new version of it alone, nor takes it for a failure', () =>
+    withWatch(async ({ reconcilers, commit, pass, told, lines }) => {
+      reconcilers.put(source(a), release(a, 'ChartVersion'));
+      await commit(b, '1.1', { file: 'charts/web/values.yaml' });
+      reconcilers.put(source(b));
+      await pass(timeoutMs + 60_000);
+      assert.deepEqual(told, ['unknown shop/web 1.1']);
+      assert.match(lines.join('\n'), /debug .*HelmRelease shop\/web is not waited for: its chart is built anew/);
+      assert.deepEqual(reconcilers.asked, ['GitRepository flux-system/deploy']);
     }));
 
   it('does not wait where nothing applies the repository', () =>

@@ -4,7 +4,15 @@ import { findAppliersOf, listReported, matchObjects, type WatchedBranch } from '
 import { readApplication } from '../../src/reconcile/read-application.ts';
 import { readGitRepository, readHelmRelease, readKustomization } from '../../src/reconcile/read-flux.ts';
 import { formatName, type ReconcilerObject } from '../../src/reconcile/reconciler-object.ts';
-import { application, appSource, commitOf, gitRepository, helmRelease, kustomization } from './reconciler-scene.ts';
+import {
+  application,
+  appSource,
+  chartSpec,
+  commitOf,
+  gitRepository,
+  helmRelease,
+  kustomization,
+} from './reconciler-scene.ts';
 
 const url = 'https://git.example/acme/deploy.git';
 const watched: WatchedBranch = { url, branch: 'main', isDefault: true, named: [] };
@@ -67,6 +75,8 @@ describe('matchObjects, a GitRepository', () => {
 });
 
 describe("matchObjects, what takes its files from Flux's source", () => {
+  const forVersions =
+    'its chart is built anew for a new version of the chart, and for each commit only with reconcileStrategy Revision';
   const source = gitRepository({ url, ref: { branch: 'main' } });
   const rows: [string, ReturnType<typeof kustomization | typeof helmRelease>, readonly string[]][] = [
     ['of its own namespace', kustomization({}), ['Kustomization flux-system/apps']],
@@ -85,16 +95,19 @@ describe("matchObjects, what takes its files from Flux's source", () => {
     ['no source', kustomization({ sourceRef: null }), []],
     ['a source that is a number', kustomization({ sourceRef: 7 }), []],
     ['suspended', kustomization({ suspend: true }), ['Kustomization flux-system/apps (it is suspended)']],
+    ['a chart that is built for each commit', helmRelease({}), ['HelmRelease shop/web']],
     [
-      'a chart whose version tells the commit',
-      helmRelease({}, { lastAttemptedRevision: `1.0.0+${'a'.repeat(12)}` }),
+      'one that was built for its version before',
+      helmRelease({}, { lastAttemptedRevision: '1.0.0' }),
       ['HelmRelease shop/web'],
     ],
-    [
-      'a chart whose version tells nothing',
-      helmRelease({}, { lastAttemptedRevision: '1.0.0' }),
-      ['HelmRelease shop/web (it does not tell of which commit its chart is, which reconcileStrategy Revision does)'],
-    ],
+    ...[{}, { reconcileStrategy: 'ChartVersion' }, { reconcileStrategy: 7 }].map(
+      (parts): [string, ReturnType<typeof helmRelease>, readonly string[]] => [
+        `a chart that is built for a new version of it, by ${JSON.stringify(parts)}`,
+        helmRelease({ chart: chartSpec(parts) }, { lastAttemptedRevision: `1.0.0+${'a'.repeat(12)}` }),
+        [`HelmRelease shop/web (${forVersions})`],
+      ],
+    ),
     [
       'a chart of a registry',
       helmRelease({ chart: { spec: { chart: 'web', sourceRef: { kind: 'HelmRepository', name: 'deploy' } } } }),
@@ -109,6 +122,13 @@ describe("matchObjects, what takes its files from Flux's source", () => {
     assert.deepEqual(appliers, [
       'Kustomization flux-system/apps (its source GitRepository flux-system/deploy is suspended)',
     ]);
+  });
+
+  it('one that is named, whose chart is of an OCIRepository: its version has a digest', () => {
+    const named = [{ kind: 'HelmRelease', namespace: 'shop', name: 'web' } as const];
+    const chartRef = { kind: 'OCIRepository', name: 'web' };
+    const release = helmRelease({ chart: undefined, chartRef }, { lastAttemptedRevision: `1.0.0+${'a'.repeat(12)}` });
+    assert.deepEqual(match([release], { named }).appliers, [`HelmRelease shop/web (${forVersions})`]);
   });
 
   it('one that is named, without its source', () => {

@@ -21,16 +21,20 @@ export const kustomization = (spec: object, status: object = {}, name = 'apps') 
   status,
 });
 
+/** Of a chart in Git. */
+export const chartSpec = (parts: object = { reconcileStrategy: 'Revision' }) => ({
+  spec: {
+    chart: './charts/web',
+    sourceRef: { kind: 'GitRepository', namespace: 'flux-system', name: 'deploy' },
+    ...parts,
+  },
+});
+
 export const helmRelease = (spec: object, status: object = {}) => ({
   apiVersion: 'helm.toolkit.fluxcd.io/v2',
   kind: 'HelmRelease',
   metadata: { namespace: 'shop', name: 'web' },
-  spec: {
-    chart: {
-      spec: { chart: './charts/web', sourceRef: { kind: 'GitRepository', namespace: 'flux-system', name: 'deploy' } },
-    },
-    ...spec,
-  },
+  spec: { chart: chartSpec(), ...spec },
   status,
 });
 
