@@ -19,9 +19,10 @@ const pureFolders = [
   'propose',
   'reconcile',
   'sighting',
+  'signal',
   'webhook',
 ];
-const purePackages = ['yaml', 'semver', 'zod', 're2js'];
+const purePackages = ['yaml', 'semver', 'zod', 're2js', 'node:events'];
 /** Replacing a library touches one folder; where two are listed, both speak HTTP. */
 const packageFolders: Record<string, readonly string[]> = {
   openpgp: ['git'],

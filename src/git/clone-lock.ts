@@ -52,10 +52,10 @@ interface Taking {
 }
 
 async function take({ lock, note, signal, times }: Taking): Promise<void> {
-  const until = Date.now() + times.waitMs;
+  const until = performance.now() + times.waitMs;
   while (!(await tryWrite(lock, note))) {
     if (await removeStale(lock, times.staleMs)) continue;
-    if (Date.now() > until)
+    if (performance.now() > until)
       throw repoUnavailable(`Cannot lock the kept clone: another process holds "${lock}", its release was wanted`);
     await sleep(20 + Math.random() * 80, undefined, { signal });
   }

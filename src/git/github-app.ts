@@ -2,11 +2,11 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { findCode } from '../error/find-code.ts';
 import { TallymanError } from '../error/tallyman-error.ts';
+import { untilAborted } from '../signal/until-aborted.ts';
 import { quoteServer, repoUnavailable } from './errors.ts';
 import { createHttpRoutes, type HttpRouteOptions } from './http-routes.ts';
 import type { Credential } from './http-transport.ts';
 import { agent } from './transport.ts';
-import { untilAborted } from './until-aborted.ts';
 
 /** An App at one of its installations. */
 export interface GithubAppIdentity {

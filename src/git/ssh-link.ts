@@ -1,9 +1,9 @@
 /** Keeps one SSH connection between requests, and ends it when it is idle. */
 import type { ClientChannel } from 'ssh2';
 import { TallymanError } from '../error/tallyman-error.ts';
+import { untilAborted } from '../signal/until-aborted.ts';
 import { fromNetwork, repoUnavailable } from './errors.ts';
 import { openSshConnection, type SshConnection, type SshTarget } from './ssh-connection.ts';
-import { untilAborted } from './until-aborted.ts';
 
 export interface SshLink {
   /** Starts the command over the connection that there is, or a new one. Always released, also after an abort. */

@@ -1,6 +1,5 @@
 /** The embedded ledger: one LMDB file in the state folder, which several processes of one machine may use at the same time. */
 import { createHash } from 'node:crypto';
-import { setMaxListeners } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
@@ -10,6 +9,7 @@ import type { Clock } from '../pipeline/ports.ts';
 import { mergeSightings } from '../sighting/merge-sighting.ts';
 import { packEntries, unpackEntries } from '../sighting/pack-entries.ts';
 import type { LedgerEntry, RepositoryLook } from '../sighting/sighting.ts';
+import { untilAborted } from '../signal/until-aborted.ts';
 import { checkDataFile } from './check-data-file.ts';
 import { damaged, toLedgerFailure } from './failure.ts';
 import { createLastLooks } from './last-looks.ts';
@@ -94,7 +94,7 @@ export function createLmdbLedger({ stateDir, clock }: { stateDir: string; clock:
         waiting.push({ repository, look, before, merged, signal, resolve, reject });
       });
       writing ??= writeWaiting(database);
-      return await unlessAborted(signal, recorded);
+      return await untilAborted(recorded, signal);
     },
     async close() {
       closing.abort();
@@ -158,18 +158,6 @@ async function attemptAlone<Result>(file: string, signal: AbortSignal, run: () =
   } finally {
     release();
   }
-}
-
-/** Rejects with the signal's reason where that aborts first. */
-async function unlessAborted<Result>(signal: AbortSignal, result: Promise<Result>): Promise<Result> {
-  // One signal may end many calls.
-  setMaxListeners(0, signal);
-  let abort = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort);
-  });
-  return await Promise.race([result, aborted]).finally(() => signal.removeEventListener('abort', abort));
 }
 
 interface Place {

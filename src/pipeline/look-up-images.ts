@@ -1,6 +1,6 @@
 /** The registry's answers of one pass: each question once, and a failure stays with the policies it concerns. */
-import { setMaxListeners } from 'node:events';
 import { formatCanonical, type ImageRepository } from '../image/reference.ts';
+import { untilAborted } from '../signal/until-aborted.ts';
 import type { Answer } from './answer.ts';
 import { mergeQuestions } from './list-tag-questions.ts';
 import type { PackedListing } from './pack-listing.ts';
@@ -50,18 +50,6 @@ export function createImageLookup(
 /** What is asked anew has an answer of its own. */
 function nameQuestion(question: ManifestQuestion): string {
   return `${nameManifest(question)}${question.notBeforeMs === undefined ? '' : ` since ${question.notBeforeMs}`}`;
-}
-
-/** The result, or at once the signal's reason; what goes on then is not this pass's. */
-function untilAborted<Value>(result: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  // Each pass under way listens for the end; Node would take eleven for a leak.
-  setMaxListeners(0, signal);
-  return new Promise((resolve, reject) => {
-    const leave = () => reject(signal.reason);
-    if (signal.aborted) leave();
-    signal.addEventListener('abort', leave, { once: true });
-    result.finally(() => signal.removeEventListener('abort', leave)).then(resolve, reject);
-  });
 }
 
 function answerOf<Value>(answers: ReadonlyMap<string, Answer<Value>>, name: string): Answer<Value> {

@@ -3,11 +3,12 @@ import { toProblem } from '../error/problem.ts';
 import type { Hint } from '../webhook/delivery.ts';
 import { findConcerned } from './find-concerned.ts';
 import { createImageInterest } from './image-interest.ts';
-import type { JobQueue } from './job-ports.ts';
+import type { JobQueue, RunJob } from './job-ports.ts';
 import { createPassJob, type PassJobOptions, type WatchedRepo } from './pass-job.ts';
 import type { ImagePoller } from './poll-images.ts';
+import type { Log } from './ports.ts';
 import { createScanJob } from './scan-job.ts';
-import { createProblemTeller } from './tell-report.ts';
+import { createProblemTeller, tellProblem } from './tell-report.ts';
 
 export interface Queues {
   readonly passes: JobQueue;
@@ -44,8 +45,8 @@ export function createWorker(repos: readonly WatchedRepo[], options: WorkerOptio
   const { queues, poller, clock, log, batchMs, drainMs } = options;
   const subjects = repos.map(({ subject }) => subject);
   const interest = createImageInterest(subjects, { clock, maxAgeMs: 3 * options.intervalMs });
-  const passJob = createPassJob(repos, { ...options, interest, scans: queues.scans });
-  const scanJob = createScanJob({ tags: poller.tags, clock });
+  const passJob = tellDefects(createPassJob(repos, { ...options, interest, scans: queues.scans }), log);
+  const scanJob = tellDefects(createScanJob({ tags: poller.tags, clock }), log);
   const request = (subject: string) => ({ subject, delayMs: batchMs, urgent: true });
   /** What cannot be told to the queue is found by the next pass. */
   const ask = (subjectsNow: readonly string[], signal: AbortSignal): void => {
@@ -90,5 +91,17 @@ export function createWorker(repos: readonly WatchedRepo[], options: WorkerOptio
         topUp(signal),
       ]).finally(unwatch);
     },
+  };
+}
+
+/** What a job throws is a defect: one line of the log each time; it is the queue that has it run again. */
+function tellDefects(run: RunJob, log: Log): RunJob {
+  return async (job, options) => {
+    try {
+      return await run(job, options);
+    } catch (error) {
+      tellProblem(log, toProblem(error));
+      throw error;
+    }
   };
 }

@@ -1,5 +1,6 @@
 /** The job that keeps what is known of an image repository's tags fresh. */
 import { formatCanonical, parseImageReference } from '../image/reference.ts';
+import { untilAborted } from '../signal/until-aborted.ts';
 import type { JobOutcome, JobRequest, RunJob } from './job-ports.ts';
 import type { TagQuestion } from './poll-images.ts';
 import type { Clock } from './ports.ts';
@@ -15,10 +16,16 @@ const minPauseMs = 1000;
 
 /** Looks at an image repository when it is time; not again once no policy of any Yaml repo wants it. */
 export function createScanJob({ tags, clock }: { tags: Refreshes; clock: Pick<Clock, 'nowMs'> }): RunJob {
-  return async ({ subject }): Promise<JobOutcome> => {
-    const dueMs = await tags.refresh(parseScanSubject(subject));
-    // What a look fails with is kept beside the answer, and so is when to try again.
-    return { againMs: dueMs === undefined ? undefined : Math.max(minPauseMs, dueMs - clock.nowMs()) };
+  return async ({ subject }, { signal }): Promise<JobOutcome> => {
+    try {
+      const dueMs = await untilAborted(tags.refresh(parseScanSubject(subject)), signal);
+      // What a look fails with is kept beside the answer, and so is when to try again.
+      return { againMs: dueMs === undefined ? undefined : Math.max(minPauseMs, dueMs - clock.nowMs()) };
+    } catch (error) {
+      // No registry is waited for at the end: whoever is there then looks.
+      if (signal.aborted) return { againMs: 0 };
+      throw error;
+    }
   };
 }
 

@@ -61,6 +61,7 @@ function identify({ code, policy, place, message }: Problem): string {
   return JSON.stringify([code, policy, place, message.replace(/[0-9]+/g, '#')]);
 }
 
-function tellProblem(log: Log, { code, policy, place, remedy, message }: Problem): void {
+/** One line. */
+export function tellProblem(log: Log, { code, policy, place, remedy, message }: Problem): void {
   log.warn({ code, disposition: catalogue[code].disposition, policy, ...place, remedy }, message);
 }

@@ -1,9 +1,9 @@
 /** The connection to Redis: one for all that answers at once, and more for what blocks. */
-import { setMaxListeners } from 'node:events';
 import { rootCertificates } from 'node:tls';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { ErrorCode } from '../error/catalogue.ts';
 import type { Log } from '../pipeline/ports.ts';
+import { untilAborted } from '../signal/until-aborted.ts';
 import { createReplicaLeaver, type ReplicaLeaver } from './leave-replica.ts';
 import { describeRedisFault, toRedisError } from './redis-fault.ts';
 
@@ -267,18 +267,4 @@ function watch(
 function quiet(client: RedisClient): RedisClient {
   client.on('error', () => {});
   return client;
-}
-
-async function untilAborted<Value>(answer: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  const done = new AbortController();
-  // One signal may end many calls.
-  setMaxListeners(0, signal);
-  const aborted = new Promise<never>((_, reject) =>
-    signal.addEventListener('abort', () => reject(signal.reason), { signal: done.signal }),
-  );
-  try {
-    return await Promise.race([answer, aborted]);
-  } finally {
-    done.abort();
-  }
 }

@@ -43,7 +43,7 @@ return 0
 /** Says once when each worker goes on by its own limits. */
 export function createRedisPace(
   link: RedisLink,
-  { log, now = Date.now }: { log: Pick<Log, 'warn'>; now?: () => number },
+  { log, now = () => performance.now() }: { log: Pick<Log, 'warn'>; now?: () => number },
 ): HostPace {
   /** By the keys of what was asked, when it was found to be calm. */
   const calm = new Map<string, number>();
@@ -58,7 +58,8 @@ export function createRedisPace(
       const keys = toKeys(link, question);
       const name = keys.join(' ');
       const gapMs = question.requestsPerSecond === undefined ? 0 : 1000 / question.requestsPerSecond;
-      if (gapMs === 0 && now() < (calm.get(name) ?? 0) + calmMs) return { pausedMs: 0, waitMs: 0, pulls: undefined };
+      if (gapMs === 0 && now() < (calm.get(name) ?? Number.NEGATIVE_INFINITY) + calmMs)
+        return { pausedMs: 0, waitMs: 0, pulls: undefined };
       const args = [gapMs, burstMs, Math.max(farMs, farRequests * gapMs)];
       const answer = await tryOut((client) => client.eval(enterScript, 3, ...keys, ...args), signal);
       if (answer === undefined) {

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { JobOutcome, RunJob, WorkOptions } from '../pipeline/job-ports.ts';
+import { untilAborted } from '../signal/until-aborted.ts';
 import type { AlarmBell, AlarmQueue, RungAlarm } from './bull.ts';
 import type { BegunRun, WishStore } from './wish-store.ts';
 
@@ -42,13 +43,13 @@ export async function workOff(tools: WorkTools, run: RunJob, options: WorkOption
 
   while (!isOver()) {
     if (underWay.size >= options.concurrency) {
-      await untilAborted(Promise.race(underWay.values()), options.signal);
+      await orAborted(Promise.race(underWay.values()), options.signal);
       continue;
     }
     const next = bell.next(randomUUID()).catch(() => 'failed' as const);
-    const alarm = await untilAborted(next, options.signal);
+    const alarm = await orAborted(next, options.signal);
     if (isOver()) await Promise.race([giveBack(next), wait(retryMs)]);
-    else if (alarm === 'failed') await untilAborted(wait(retryMs), options.signal);
+    else if (alarm === 'failed') await orAborted(wait(retryMs), options.signal);
     else if (alarm !== undefined && alarm !== 'aborted') begin(alarm);
   }
 
@@ -90,7 +91,7 @@ interface Run {
 /** Never rejects: what could not be told to Redis is run again by whoever takes the alarm over. */
 async function runAlarm({ wishes, alarms, lockMs }: WorkTools, alarm: RungAlarm, how: Run): Promise<void> {
   const tell = async <Value>(step: Promise<Value>): Promise<Value> => {
-    const told = await untilAborted(step, how.leave);
+    const told = await orAborted(step, how.leave);
     if (told === 'aborted') throw new Error('Redis does not answer');
     return told;
   };
@@ -143,22 +144,19 @@ async function extendLocks(
     if (stop.aborted) return;
     // Where it fails, another worker may begin the same: at least once.
     if (underWay.size > 0)
-      await untilAborted(
+      await orAborted(
         bell.extend([...underWay.keys()]).catch(() => {}),
         stop,
       );
   }
 }
 
-/** What the promise gives, or `aborted` where that is sooner. Leaves nothing at the signal, which may live for months. */
-async function untilAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value | 'aborted'> {
-  const done = new AbortController();
-  const aborted = new Promise<'aborted'>((resolve) =>
-    signal.addEventListener('abort', () => resolve('aborted'), { signal: done.signal }),
-  );
+/** What the promise gives, or `aborted` where that is sooner. */
+async function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value | 'aborted'> {
   try {
-    return signal.aborted ? 'aborted' : await Promise.race([promise, aborted]);
-  } finally {
-    done.abort();
+    return await untilAborted(promise, signal);
+  } catch (error) {
+    if (signal.aborted) return 'aborted';
+    throw error;
   }
 }

@@ -131,8 +131,8 @@ export function findTrouble(before: HostState, after: HostState): 'throttled' | 
 
 /** When the next request may go, at the earliest: after a pause, and in the next slot of the rate, if one is set. */
 export function findStart(state: HostState, requestsPerSecond: number | undefined, nowMs: number): number {
-  // A clock that was set back must not make a pause out of a moment.
-  const pausedUntilMs = Math.min(state.pausedUntilMs, nowMs + longestPauseMs);
+  // So far ahead no pause ever was: the clock was set back, and nobody knows for how much longer.
+  const pausedUntilMs = state.pausedUntilMs > nowMs + longestPauseMs ? nowMs : state.pausedUntilMs;
   const slotMs = requestsPerSecond === undefined ? 0 : Math.min(state.nextSlotMs, nowMs + 1000 / requestsPerSecond);
   return Math.max(nowMs, pausedUntilMs, slotMs);
 }

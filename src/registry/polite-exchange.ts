@@ -1,6 +1,7 @@
 /** Sends no more to a host than it bears: so many at a time, so many a second, none while it asks for rest or is down. */
 import { TallymanError } from '../error/tallyman-error.ts';
 import type { HostPace } from '../pipeline/job-ports.ts';
+import { untilAborted } from '../signal/until-aborted.ts';
 import { createGate } from './gate.ts';
 import {
   findStart,
@@ -16,7 +17,6 @@ import type { Exchange, HttpRequest } from './http.ts';
 import type { Limits } from './limits.ts';
 import { isSpent, type PullBudget, parsePullBudget } from './pull-budget.ts';
 import { quote } from './quote.ts';
-import { raceWithSignal } from './race-with-signal.ts';
 import { rememberRecent } from './remember-recent.ts';
 
 type SendOnce = (request: HttpRequest) => Promise<Exchange>;
@@ -82,7 +82,7 @@ interface Turn extends PoliteOptions {
 
 async function takeTurn(turn: Turn): Promise<Exchange> {
   const { request, origin } = turn;
-  while (origin.probe !== undefined) await raceWithSignal(origin.probe, request.signal);
+  while (origin.probe !== undefined) await untilAborted(origin.probe, request.signal);
   const error = findPauseFault(turn);
   if (error !== undefined) return toRefusal(turn, error);
   const isProbe = isOpen(origin.state);

@@ -1,7 +1,8 @@
 /** Gets pull tokens from a token server, and keeps them until shortly before they end. */
+
+import { untilAborted } from '../signal/until-aborted.ts';
 import { fetchTokenAnswer, type TokenRequest, type TokenServerOptions } from './ask-token-server.ts';
 import { parseJsonObject } from './json.ts';
-import { raceWithSignal } from './race-with-signal.ts';
 import { rememberRecent } from './remember-recent.ts';
 
 export interface TokenSource {
@@ -63,7 +64,7 @@ export function createTokenSource(options: TokenOptions): TokenSource {
         .map((key) => tokens.get(key))
         .find((token) => token !== undefined && token.text !== rejected && token.endsAtMs > options.now());
       if (held !== undefined) return { text: held.text, isNew: false };
-      const { text } = await raceWithSignal(flights.get(keys[0]) ?? startFlight(keys, request), signal);
+      const { text } = await untilAborted(flights.get(keys[0]) ?? startFlight(keys, request), signal);
       return { text, isNew: true };
     },
   };

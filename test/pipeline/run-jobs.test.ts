@@ -15,7 +15,7 @@ async function until(holds: () => boolean): Promise<void> {
   assert.ok(holds());
 }
 
-function open() {
+function open({ begin = () => {} }: { begin?: () => void } = {}) {
   const clock = handClock();
   const end = new AbortController();
   const tags = ['1.0.0'];
@@ -40,7 +40,7 @@ function open() {
     drainMs: 1000,
     observers: [
       {
-        begin: () => {},
+        begin,
         end: () => {
           passes += 1;
         },
@@ -91,6 +91,17 @@ describe('createWorker', () => {
     clock.pass(200);
     await until(() => passes() === 2);
     assert.match(repo.read('web-0.yaml'), /1\.1\.0/);
+    await stop();
+  });
+
+  it('tells a job that throws, which is a defect, and has it run again', async () => {
+    const { clock, lines, stop, passes } = open({ begin: () => assert.fail('a bug') });
+    await until(() => lines.length === 1);
+    assert.match(lines[0] ?? '', /^warn Cannot go on: .*a bug/);
+    for (let turns = 0; turns < 50; turns += 1) await new Promise(setImmediate);
+    clock.pass(60_000);
+    await until(() => lines.length === 2);
+    assert.equal(passes(), 0);
     await stop();
   });
 

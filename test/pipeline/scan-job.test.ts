@@ -39,6 +39,15 @@ describe('createScanJob', () => {
     assert.deepEqual([registry.asked.length, changed], [3, ['library/nginx']]);
   });
 
+  it('waits for no registry once it is to end, and leaves the look to whoever is there then', async () => {
+    const clock = testClock();
+    const end = new AbortController();
+    const job = createScanJob({ tags: { refresh: () => new Promise(() => {}) }, clock });
+    const running = job({ subject: 'docker.io/library/nginx', dueMs: 0 }, { signal: end.signal });
+    setImmediate(() => end.abort(new Error('no time is left')));
+    assert.deepEqual(await running, { againMs: 0 });
+  });
+
   it('spares who looks the waiting while it is at work, and not when it is long overdue', async () => {
     const { clock, registry, poller } = open();
     const look = () => poller.tags.look({ repository: nginx, pushTimes: false });

@@ -103,6 +103,14 @@ describe('createPoliteExchange', () => {
     assert.equal(await ask(), '200');
   });
 
+  it('makes no long rest out of a short one where the clock is set back', async () => {
+    const { ask, clock, load } = prepare((sent) => answered(sent === 1 ? 429 : 200, { 'retry-after': '5' }));
+    clock.nowMs = 1_700_000_000_000;
+    assert.equal(await ask(), '429');
+    clock.nowMs -= 48 * 3_600_000;
+    assert.deepEqual([await ask(), load.sent], ['200', 2]);
+  });
+
   it('believes no rest longer than an hour', async () => {
     const { ask, clock } = prepare((sent) => answered(sent === 1 ? 429 : 200, { 'retry-after': '99999999' }));
     await ask();

@@ -1,8 +1,8 @@
 /** Asks Docker's credential helpers: programs `docker-credential-<name>` that print a credential. */
 import { TallymanError } from '../../error/tallyman-error.ts';
+import { untilAborted } from '../../signal/until-aborted.ts';
 import { startDeadline } from '../deadline.ts';
 import { parseJsonObject } from '../json.ts';
-import { raceWithSignal } from '../race-with-signal.ts';
 import { rememberRecent } from '../remember-recent.ts';
 import type { Credential } from './credential.ts';
 
@@ -85,7 +85,7 @@ export function createCredentialHelper({ run, now }: HelperOptions): CredentialH
       const answer = known !== undefined && known.endsAtMs > now() ? known : start(key, { program, question });
       answer.callers += 1;
       try {
-        return await raceWithSignal(answer.credential, signal);
+        return await untilAborted(answer.credential, signal);
       } finally {
         answer.callers -= 1;
         if (answer.callers === 0 && answer.endsAtMs === Infinity) {
@@ -135,7 +135,7 @@ async function askOnce({ program, question, run, signal }: Ask): Promise<Credent
       deadline.signal.throwIfAborted();
       throw translateFailure(error, { program, question });
     });
-    const { code, stdout } = await raceWithSignal(running, deadline.signal);
+    const { code, stdout } = await untilAborted(running, deadline.signal);
     if (code === 0) return readAnswer(stdout, fail);
     // The words of docker-credential-helpers; they come on standard output.
     if (stdout.includes('credentials not found in native keychain')) return undefined;

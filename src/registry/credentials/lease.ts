@@ -1,8 +1,8 @@
 /** Keeps what clouds lend until shortly before it ends, and borrows once for all who ask at the same time. */
 import { TallymanError } from '../../error/tallyman-error.ts';
+import { untilAborted } from '../../signal/until-aborted.ts';
 import { startDeadline } from '../deadline.ts';
 import type { Limits } from '../limits.ts';
-import { raceWithSignal } from '../race-with-signal.ts';
 import { rememberRecent } from '../remember-recent.ts';
 import type { Credential } from './credential.ts';
 
@@ -57,7 +57,7 @@ export function createLeases({ now, limits }: { now: () => number; limits: Limit
       if (known !== undefined && now() < known.endsAtMs) return known.credential;
       const flight = flights.get(key) ?? fly(key, task, borrow);
       flights.set(key, flight);
-      return (await raceWithSignal(flight, signal))?.credential;
+      return (await untilAborted(flight, signal))?.credential;
     },
     drop: (key) => {
       leases.delete(key);
