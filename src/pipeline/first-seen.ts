@@ -18,12 +18,22 @@ export interface FirstSeen {
   entriesOf(repository: ImageRepository): Answer<Entries> | undefined;
 }
 
-export function createFirstSeen(ledger: Ledger, { nowMs, signal }: { nowMs: number; signal: AbortSignal }): FirstSeen {
+interface SeeingOptions {
+  /** By the ledger's clock, as `askTime` tells it; without it nothing is recorded, for an age of another clock is none. */
+  readonly now: Answer<number>;
+  readonly signal: AbortSignal;
+}
+
+export function createFirstSeen(ledger: Ledger, { now, signal }: SeeingOptions): FirstSeen {
   const known = new Map<string, Answer<Entries>>();
   async function record(repository: ImageRepository, sightings: readonly Sighting[], whole: boolean): Promise<void> {
     const name = formatCanonical(repository);
+    if ('error' in now) {
+      known.set(name, now);
+      return;
+    }
     try {
-      const look = { sightings, whole, nowMs };
+      const look = { sightings, whole, nowMs: now.value };
       known.set(name, { value: await ledger.record(name, look, { signal }) });
     } catch (error) {
       signal.throwIfAborted();
@@ -40,6 +50,19 @@ export function createFirstSeen(ledger: Ledger, { nowMs, signal }: { nowMs: numb
     recordDigests: (repository, sightings) => record(repository, sightings, false),
     entriesOf: (repository) => known.get(formatCanonical(repository)),
   };
+}
+
+/** The time that ages count to; `nowMs` where the ledger has no clock of its own. */
+export async function askTime(
+  ledger: Pick<Ledger, 'nowMs'>,
+  { nowMs, signal }: { nowMs: number; signal: AbortSignal },
+): Promise<Answer<number>> {
+  try {
+    return { value: (await ledger.nowMs({ signal })) ?? nowMs };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { error };
+  }
 }
 
 /** What the ledger knows of the repository's tags; undefined where nothing was taken in, or could be. */

@@ -68,8 +68,8 @@ export interface JobQueue {
 /** What was first seen when, by repository (canonical name, `docker.io/library/nginx`). Failures are TallymanErrors: LedgerUnavailable. */
 export interface Ledger {
   /**
-   * The time that ages count to, in milliseconds since 1970, where those who share the ledger have one clock; undefined where
-   * the caller's own serves. Throws LedgerUnavailable where no clock is to be trusted.
+   * The time that is recorded and that ages count to, in milliseconds since 1970, where those who share the ledger have one
+   * clock; undefined where the caller's own serves. Throws LedgerUnavailable where no clock is to be trusted.
    */
   nowMs(options: CallOptions): Promise<number | undefined>;
   /** All entries of the repository, by tag; as fast as memory, for it is asked in each pass. */

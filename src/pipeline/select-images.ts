@@ -18,7 +18,7 @@ import {
   type SelectOptions,
   selectByFacts,
 } from './decision.ts';
-import { createFirstSeen, needsLedger } from './first-seen.ts';
+import { askTime, createFirstSeen, needsLedger } from './first-seen.ts';
 import { unpackListing } from './pack-listing.ts';
 import {
   describeForbidden,
@@ -54,10 +54,11 @@ export async function selectImages(targets: readonly Target[], given: SelectOpti
     if (fault !== undefined) problems.push(fault);
     return fault === undefined;
   });
-  const { usable, nowMs } = await findNow(allowed, { ...given, problems });
-  const options = { ...given, nowMs };
+  const now = await askTime(given.ledger, given);
+  const usable = 'error' in now ? leaveOutTimed(allowed, { error: now.error, problems }) : allowed;
+  const options = { ...given, nowMs: 'error' in now ? given.nowMs : now.value };
   await lookup.listTags(usable.map((policy) => ({ repository: policy.repository, pushTimes: needsPushTimes(policy) })));
-  const firstSeen = createFirstSeen(options.ledger, options);
+  const firstSeen = createFirstSeen(options.ledger, { now, signal: options.signal });
   await recordListings(usable, { lookup, firstSeen });
   const decisions: Decision[] = [];
   for (const policy of usable)
@@ -71,21 +72,14 @@ export async function selectImages(targets: readonly Target[], given: SelectOpti
   return { ...confirmed, selections: waitForWindows(confirmed.selections, usable, given), problems };
 }
 
-/** The time that ages count to; where the ledger has no clock that is to be trusted, policies that need one are left out. */
-async function findNow(
+/** Where the ledger has no clock that is to be trusted, policies that need one decide nothing. */
+function leaveOutTimed(
   policies: readonly Policy[],
-  { ledger, nowMs, signal, problems }: Pick<Gathering, 'ledger' | 'nowMs' | 'signal' | 'problems'>,
-): Promise<{ usable: readonly Policy[]; nowMs: number }> {
-  const timed = policies.filter((policy) => needsPushTimes(policy) || isBlocking(policy));
-  if (timed.length === 0) return { usable: policies, nowMs };
-  try {
-    return { usable: policies, nowMs: (await ledger.nowMs({ signal })) ?? nowMs };
-  } catch (error) {
-    signal.throwIfAborted();
-    problems.push(...timed.map((policy) => toPolicyProblem(policy, error)));
-    const left = new Set(timed);
-    return { usable: policies.filter((policy) => !left.has(policy)), nowMs };
-  }
+  { error, problems }: { readonly error: unknown } & Pick<Gathering, 'problems'>,
+): readonly Policy[] {
+  const timed = new Set(policies.filter((policy) => needsPushTimes(policy) || isBlocking(policy)));
+  problems.push(...[...timed].map((policy) => toPolicyProblem(policy, error)));
+  return policies.filter((policy) => !timed.has(policy));
 }
 
 /** What is decided is written only in the windows of its policy. */

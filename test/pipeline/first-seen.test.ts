@@ -65,6 +65,43 @@ describe('minimumAge where workers’ clocks do not agree', () => {
       ledger.sharedMs += 1;
       assert.deepEqual((await scene.pass(10 * minute)).written, ['1.0.0 → 1.1.0']);
     });
+
+  /** Two workers over one ledger, whose clocks are 100 hours apart: the first has no policy with an age. */
+  const openTwo = (ownSpec: string) => {
+    const images = { '1.0.0': 'a', '1.1.0': 'b' };
+    const [behind, other] = [openScene(ownSpec, images, ['1.1.0']), openScene(aged, images)];
+    const { ledger } = other;
+    ledger.sharedMs = other.clock.time;
+    behind.clock.time -= 100 * hour;
+    return { behind: { ...behind, context: { ...behind.context, ledger } }, other, ledger };
+  };
+
+  it('counts by the clock that they share also what a worker saw that wants no ages', async () => {
+    const { behind, other, ledger } = openTwo('select: {semver: "*"}');
+    await runPass(behind.context, { signal });
+    assert.equal(ledger.writes, 1);
+    assert.deepEqual((await other.pass()).written, []);
+    ledger.sharedMs = other.clock.time + 24 * hour;
+    assert.deepEqual((await other.pass(24 * hour)).written, ['1.0.0 → 1.1.0']);
+  });
+
+  it('records nothing where that clock cannot be asked', async () => {
+    const { behind, ledger } = openTwo('select: {semver: "*"}');
+    const nowMs = () => Promise.reject(new TallymanError('LedgerUnavailable', 'Cannot ask for the time'));
+    const report = await runPass({ ...behind.context, ledger: { ...ledger, nowMs } }, { signal });
+    assert.deepEqual([report.problems, ledger.writes, ledger.texts.size], [[], 0, 0]);
+  });
+
+  it('counts by it in explanations of a policy that no pass is about', async () => {
+    const { behind, ledger } = openTwo(`${aged}, suspend: true`);
+    const explain = async () => {
+      const lookup = openLookup(behind.context, { signal });
+      return await explainPolicy(behind.context, lookup, { key: 'shop/web', signal });
+    };
+    await explain();
+    const entries = await ledger.read('ghcr.io/acme/web', { signal });
+    assert.deepEqual([...new Set([...entries.values()].map(({ seenMs }) => seenMs))], [ledger.sharedMs]);
+  });
 });
 
 describe('windows of a policy', () => {

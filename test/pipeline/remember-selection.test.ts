@@ -19,7 +19,7 @@ const { signal } = new AbortController();
 const hour = 3_600_000;
 
 /** Nothing: the push times count. */
-const firstSeen = createFirstSeen(memoryLedger(), { nowMs: 0, signal });
+const firstSeen = createFirstSeen(memoryLedger(), { now: { value: 0 }, signal });
 
 function selectFresh({ policy, listing, current, asked, nowMs }: SelectionQuestion): Selection {
   const unpacked = unpackListing(listing);
