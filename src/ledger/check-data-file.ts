@@ -1,5 +1,5 @@
-/** Looks at a file before LMDB maps it: what is no LMDB file, or was cut off, would end the process there. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+/** Looks at files before LMDB maps them: one that is no LMDB file, was cut off, or finds no room would end the process there. */
+import { closeSync, existsSync, fstatSync, fsyncSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { damaged } from './failure.ts';
 
 /** MDB_MAGIC, and the version of LMDB 0.9 and 1.0 as `lmdb` has it. Source: mdb.c, struct MDB_meta. */
@@ -13,6 +13,27 @@ export function checkDataFile(file: string): void {
   // A process that writes meanwhile may have half a page there: it is whole at the second look.
   const fault = findFault(file) && findFault(file);
   if (fault !== undefined) throw damaged(file, fault);
+}
+
+/** Of the lock file and the first pages, with something to spare. */
+const roomBytes = 64 * 1024;
+
+/**
+ * Throws what the file system says where it has no room for the files that LMDB is about to make: it writes to its lock
+ * file through the map, where a full disk is a signal and no error.
+ */
+export function checkRoom(file: string): void {
+  if (existsSync(`${file}-lock`)) return;
+  const aside = `${file}-${process.pid}`;
+  const descriptor = openSync(aside, 'w', 0o600);
+  try {
+    // Not writeSync(), which is content with a part.
+    writeFileSync(descriptor, Buffer.alloc(roomBytes));
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+    rmSync(aside, { force: true });
+  }
 }
 
 function findFault(file: string): string | undefined {

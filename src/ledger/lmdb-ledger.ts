@@ -10,7 +10,7 @@ import { mergeSightings } from '../sighting/merge-sighting.ts';
 import { packEntries, unpackEntries } from '../sighting/pack-entries.ts';
 import type { LedgerEntry, RepositoryLook } from '../sighting/sighting.ts';
 import { untilAborted } from '../signal/until-aborted.ts';
-import { checkDataFile } from './check-data-file.ts';
+import { checkDataFile, checkRoom } from './check-data-file.ts';
 import { damaged, toLedgerFailure } from './failure.ts';
 import { createLastLooks } from './last-looks.ts';
 import { takeProcessLock } from './process-lock.ts';
@@ -125,6 +125,7 @@ async function openFile(file: string, signal: AbortSignal): Promise<RootDatabase
     const { open } = await import('lmdb');
     return await attemptAlone(file, signal, () => {
       checkDataFile(file);
+      checkRoom(file);
       // Without overlappingSync a commit is on the disk when it is done.
       const options = { path: file, noSubdir: true, encoding: 'string', overlappingSync: false, mapSize } as const;
       const database = open<string, string>(options);

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { getEventListeners, once } from 'node:events';
 import {
   chmodSync,
   copyFileSync,
+  mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -262,6 +264,18 @@ describe('the LMDB ledger of a file that is none', () => {
   });
 });
 
+/** In a process of its own, which a signal may end. */
+async function runProgram(command: string, args: readonly string[]): Promise<{ status: number | null; said: string }> {
+  const stdio = ['ignore', 'pipe', 'inherit'] as const;
+  const child = spawn(command, args, { stdio: [...stdio], timeout: 60_000, killSignal: 'SIGKILL' });
+  let said = '';
+  child.stdout?.on('data', (chunk) => {
+    said += String(chunk);
+  });
+  const [status] = await once(child, 'close');
+  return { status, said };
+}
+
 describe('the LMDB ledger without a place to write', () => {
   it('tells a folder that is none, and works once there is one', async () => {
     const stateDir = nextFolder();
@@ -313,26 +327,8 @@ describe('the LMDB ledger without a place to write', () => {
       const still = await ledger.read('ghcr.io/acme/0', { signal });
       console.log(JSON.stringify({ taken, still: still.size, code: failure.code, message: failure.message }));
       await ledger.close();`;
-    const child = spawn(
-      'sh',
-      [
-        '-c',
-        'ulimit -f 300; exec "$0" --import tsx --input-type=module -e "$1" "$2"',
-        process.execPath,
-        program,
-        stateDir,
-      ],
-      {
-        stdio: ['ignore', 'pipe', 'inherit'],
-        timeout: 60_000,
-        killSignal: 'SIGKILL',
-      },
-    );
-    let said = '';
-    child.stdout.on('data', (chunk) => {
-      said += String(chunk);
-    });
-    const [status] = await once(child, 'close');
+    const limit = 'ulimit -f 300; exec "$0" --import tsx --input-type=module -e "$1" "$2"';
+    const { status, said } = await runProgram('sh', ['-c', limit, process.execPath, program, stateDir]);
     assert.equal(status, 0);
     const { taken, still, code, message } = JSON.parse(said);
     assert.ok(taken > 3 && taken < 40, `${taken} were taken`);
@@ -344,6 +340,36 @@ describe('the LMDB ledger without a place to write', () => {
     const ledger = openLedger(stateDir);
     assert.equal((await ledger.record('ghcr.io/acme/0', seen('new'), { signal })).size, 1001);
     assert.ok(statSync(join(stateDir, 'ledger.mdb')).size > 100_000);
+  });
+
+  it('tells a disk that is full before there is a ledger, and works once there is room', async (t) => {
+    const stateDir = nextFolder();
+    mkdirSync(stateDir);
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', stateDir]);
+    if (mounted.status !== 0) return t.skip('a file system can be mounted by root alone');
+    t.after(() => spawnSync('umount', ['--lazy', stateDir]));
+    const program = `
+      import { rmSync } from 'node:fs';
+      const { createLmdbLedger } = await import('./src/ledger/lmdb-ledger.ts');
+      const ledger = createLmdbLedger({ stateDir: process.argv[1], clock: { nowMs: Date.now, wallMs: Date.now } });
+      const { signal } = new AbortController();
+      const record = () => ledger.record('ghcr.io/acme/web', { sightings: [{ tag: 'a' }], nowMs: 1 }, { signal });
+      const failed = await record().catch(({ code, message }) => [code, message]);
+      rmSync(process.argv[1] + '/filler');
+      const { size } = await record();
+      console.log(JSON.stringify({ failed, size }));
+      await ledger.close();`;
+    for (const freeKb of [0, 4, 8, 32]) {
+      writeFileSync(join(stateDir, 'filler'), Buffer.alloc((256 - freeKb) * 1024));
+      const args = ['--import', 'tsx', '--input-type=module', '-e', program, stateDir];
+      const { status, said } = await runProgram(process.execPath, args);
+      assert.equal(status, 0, `ended with ${freeKb} kB free`);
+      const { failed, size } = JSON.parse(said);
+      assert.equal(failed[0], 'LedgerUnavailable');
+      assert.match(failed[1], /^Cannot open ledger ".*ledger\.mdb": the disk is full$/);
+      assert.equal(size, 1);
+      for (const name of readdirSync(stateDir)) rmSync(join(stateDir, name));
+    }
   });
 });
 
