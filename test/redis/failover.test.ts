@@ -1,11 +1,13 @@
-/** What becomes of jobs and the ledger where Sentinels put the replica in the place of the primary. */
+/** What becomes of jobs and the ledger where Sentinels, or the nodes of a cluster, put the replica in the place of the primary. */
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { TallymanError } from '../../src/error/tallyman-error.ts';
 import type { JobOutcome, JobQueue, JobRequest, Ledger, RunJob } from '../../src/pipeline/job-ports.ts';
+import type { RedisPlace } from '../../src/redis/open-redis.ts';
 import { createRedisLedger } from '../../src/redis/redis-ledger.ts';
 import { createRedisQueue } from '../../src/redis/redis-queue.ts';
 import type { TestRedis } from '../services/redis.ts';
+import { startRedisCluster } from '../services/redis-cluster.ts';
 import { sentinelName, startWatchedPair } from '../services/redis-sentinel.ts';
 import { waitUntil } from '../wait-until.ts';
 import { openTestRedis } from './open-test-redis.ts';
@@ -27,10 +29,14 @@ async function openPair() {
   closes.push(pair.close);
   const nodes = pair.sentinels.map(({ port }) => ({ host: pair.primary.host, port }));
   const place = { kind: 'sentinel', master: sentinelName, nodes, credential: undefined } as const;
-  const link = openTestRedis(pair.primary, { place, answerMs: 1000 });
+  return { pair, ...open(pair.primary, place) };
+}
+
+function open(first: TestRedis, place: RedisPlace) {
+  const link = openTestRedis(first, { place, answerMs: 1000 });
   const queue = createRedisQueue(link, { name: 'scan' });
   closes.push(link.close, queue.close);
-  return { pair, link, queue, ledger: createRedisLedger(link) };
+  return { link, queue, ledger: createRedisLedger(link) };
 }
 
 /** Jobs that end when the test says so, but for those that it has ended before. */
@@ -81,6 +87,13 @@ async function askUntilBothAnswer(queue: JobQueue, ledger: Ledger): Promise<read
   return told;
 }
 
+/** It was away for a moment, and that was all. */
+function assertTold(told: readonly unknown[]): void {
+  assert.ok(told.length > 0);
+  const others = told.filter((error) => !(error instanceof TallymanError && error.disposition === 'retry'));
+  assert.deepEqual(others, []);
+}
+
 interface Outage {
   begin(primary: TestRedis): Promise<void>;
   end(primary: TestRedis): Promise<void>;
@@ -109,12 +122,7 @@ describe('failover by Sentinels', { concurrency: true }, () => {
 
       await outage.begin(pair.primary);
       await end('running', hourMs);
-      const told = await askUntilBothAnswer(queue, ledger);
-      assert.deepEqual(
-        told.filter((error) => !(error instanceof TallymanError && error.disposition === 'retry')),
-        [],
-      );
-      assert.ok(told.length > 0, 'it was away for a moment');
+      assertTold(await askUntilBothAnswer(queue, ledger));
       assert.equal(await roleOf(pair.replica), 'master');
 
       await end('soon');
@@ -148,12 +156,32 @@ describe('failover by Sentinels', { concurrency: true }, () => {
     await pair.replicate();
     await pair.exchange();
     assert.equal(await roleOf(pair.primary), 'slave');
-    const told = await askUntilBothAnswer(queue, ledger);
-    assert.ok(told.every((error) => error instanceof TallymanError));
+    assertTold(await askUntilBothAnswer(queue, ledger));
     await queue.add([add('soon')], { signal });
     await end('soon');
     assert.deepEqual([...(await ledger.read(repository, { signal })).keys()].sort(), ['1.0.0', '1.1.0']);
     assert.equal((await queue.count({ signal })).delayed, 2);
     assert.deepEqual(link.logged, []);
+  });
+});
+
+describe('failover of a cluster', () => {
+  it('goes on with the replica, with all that it has, where the node that has the keys is killed', async () => {
+    const cluster = await startRedisCluster();
+    closes.push(cluster.close);
+    const { queue, ledger } = open(cluster.owner, { kind: 'cluster', nodes: cluster.others.slice(0, 1) });
+    const { begun, end } = work(queue);
+    await queue.add([add('running'), add('soon', 3000)], { signal });
+    await waitUntil(() => begun.includes('running'));
+    await ledger.record(repository, look('1.0.0', 100), { signal });
+    await cluster.replicate();
+    await cluster.owner.kill();
+    await end('running', hourMs);
+    assertTold(await askUntilBothAnswer(queue, ledger));
+    assert.equal(await roleOf(cluster.replica), 'master');
+    await end('soon');
+    assert.deepEqual([...(await ledger.read(repository, { signal })).keys()].sort(), ['1.0.0', '1.1.0']);
+    await waitUntil(async () => (await queue.count({ signal })).delayed === 2);
+    assert.deepEqual(begun, ['running', 'soon']);
   });
 });

@@ -1,7 +1,7 @@
 /** Sentinels, and what they watch: a primary and its replica, which they put in its place when it is gone. */
 import { Redis } from 'ioredis';
 import { waitUntil } from '../wait-until.ts';
-import { startRedis, type TestRedis } from './redis.ts';
+import { startRedis, type TestRedis, untilReplicated } from './redis.ts';
 import { prepareRedisProcess, type RedisProcess, redisHost } from './redis-process.ts';
 
 /** Under this name they know the primary. */
@@ -59,7 +59,7 @@ export async function startWatchedPair(): Promise<WatchedPair> {
     const replica = keep(await startRedis({ lines: [`replicaof ${redisHost} ${primary.port}`] }));
     const sentinels: RedisProcess[] = [];
     for (const _ of [1, 2, 3]) sentinels.push(keep(await startSentinel(primary, { quorum: 2 })));
-    const replicate = () => waitForReplica(primary.client);
+    const replicate = () => untilReplicated(primary);
     await replicate();
     await waitUntilReady(sentinels);
     return { primary, replica, sentinels, replicate, exchange: () => exchange(primary, replica, sentinels), close };
@@ -67,14 +67,6 @@ export async function startWatchedPair(): Promise<WatchedPair> {
     await close();
     throw error;
   }
-}
-
-async function waitForReplica(primary: Redis): Promise<void> {
-  await waitUntil(async () => {
-    // WAIT is about what its own connection wrote, and so about all that came before.
-    await primary.set('written-last', '1');
-    return (await primary.wait(1, 1000)) === 1;
-  });
 }
 
 async function exchange(from: TestRedis, to: TestRedis, sentinels: readonly RedisProcess[]): Promise<void> {

@@ -30,9 +30,8 @@ export interface TestRedis extends RedisProcess {
 
 /** Starts a server on a free port of 127.0.0.1 that keeps nothing. Throws where the program is missing or does not start. */
 export async function startRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
-  // By default a node's bus is 10,000 ports higher, where there may be none.
-  const busPort = options.cluster === true ? await findFreePort() : 0;
-  const server = await prepareRedisProcess(({ port }) => formatConfig({ port, busPort }, options));
+  const clusterLines = options.cluster === true ? formatClusterNode(await findFreePort()) : [];
+  const server = await prepareRedisProcess(({ port }) => [...formatConfig(port, options), ...clusterLines]);
   const client = new Redis({ ...toClientOptions(server.port, options), retryStrategy: () => 50 });
   client.on('error', () => {});
   const redis: TestRedis = {
@@ -58,10 +57,12 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
   }
 }
 
-function formatConfig(
-  { port, busPort }: { port: number; busPort: number },
-  { tls, user, cluster, lines = [] }: TestRedisOptions,
-): readonly string[] {
+/** A node without slots. By default its bus is 10,000 ports higher, where there may be none. */
+export function formatClusterNode(busPort: number): readonly string[] {
+  return ['cluster-enabled yes', `cluster-announce-ip ${redisHost}`, `cluster-port ${busPort}`];
+}
+
+function formatConfig(port: number, { tls, user, lines = [] }: TestRedisOptions): readonly string[] {
   const listen = tls === true ? ['port 0', `tls-port ${port}`] : [`port ${port}`];
   const certificates = [
     `tls-cert-file ${redisCaFile}`,
@@ -75,7 +76,6 @@ function formatConfig(
     'save ""',
     'appendonly no',
     ...(user === undefined ? [] : formatUsers(user)),
-    ...(cluster === true ? ['cluster-enabled yes', `cluster-announce-ip ${redisHost}`, `cluster-port ${busPort}`] : []),
     ...lines,
   ];
 }
@@ -85,6 +85,9 @@ function formatUsers({ username, password }: { username: string; password: strin
   return [
     'user default off',
     `user root on ${toHash(rootPassword)} ~* &* +@all`,
+    // Replicas come as that one.
+    'masteruser root',
+    `masterauth ${rootPassword}`,
     `user ${username} on ${toHash(password)} ~{tallyman}:* resetchannels +@all -@dangerous`,
   ];
 }
@@ -108,4 +111,13 @@ async function joinSlots(client: Redis): Promise<void> {
     await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
   const isReady = async () => String(await client.call('CLUSTER', 'INFO')).includes('cluster_state:ok');
   await waitUntil(isReady, { timeoutMs: startTimeoutMs, tell: () => 'the cluster of one node is ready' });
+}
+
+/** Resolves once a replica has all that the server took so far. */
+export async function untilReplicated({ client }: Pick<TestRedis, 'client'>): Promise<void> {
+  await waitUntil(async () => {
+    // WAIT is about what its own connection wrote, and so about all that came before.
+    await client.set('{tallyman}:written-last', '1');
+    return (await client.wait(1, 1000)) === 1;
+  });
 }
