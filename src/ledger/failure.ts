@@ -13,6 +13,9 @@ export function damaged(file: string, found: string): TallymanError {
 /** LMDB's own codes for files that it cannot make sense of (lmdb.h): PAGE_NOTFOUND, CORRUPTED, PANIC, VERSION_MISMATCH, INVALID. */
 const damagedCodes: readonly unknown[] = [-30797, -30796, -30795, -30794, -30793];
 
+/** MDB_MAP_FULL. */
+const mapFull = -30792;
+
 /** Errors as LMDB throws them (numbers) and as Node does (names). */
 const found: Readonly<Record<string, string>> = {
   '5': 'the disk failed or is full',
@@ -20,7 +23,6 @@ const found: Readonly<Record<string, string>> = {
   '28': 'the disk is full',
   '13': 'access is denied',
   '30': 'the file system is read-only',
-  '-30792': 'it has reached its greatest size',
   '-30790': 'too many processes read it',
   EACCES: 'access is denied',
   EPERM: 'access is denied',
@@ -35,6 +37,11 @@ export function toLedgerFailure(file: string, verb: 'open' | 'read' | 'write', c
   if (cause instanceof TallymanError) return cause;
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   if (damagedCodes.includes(code)) return damaged(file, 'LMDB finds pages that are none');
+  if (code === mapFull)
+    return new TallymanError('LedgerUnavailable', `Cannot ${verb} ledger "${file}": it has reached its greatest size`, {
+      remedy: `Stop Tallyman and remove "${file}" with its "-lock": all tags begin anew then.`,
+      cause,
+    });
   const known = found[String(code)] ?? `it failed (${String(code ?? 'unknown fault')})`;
   const space = verb === 'write' ? describeSpace(file) : '';
   return new TallymanError('LedgerUnavailable', `Cannot ${verb} ledger "${file}": ${known}${space}`, {

@@ -1,4 +1,5 @@
 /** What Redis is asked where each worker can go on without an answer. */
+import { toProblem } from '../error/problem.ts';
 import type { Log } from '../pipeline/ports.ts';
 import type { RedisClient, RedisLink } from './open-redis.ts';
 
@@ -24,10 +25,11 @@ export function createAskOrLeave(
       const answer = await link.ask({ code: 'QueueUnavailable', task, signal }, command);
       isAlone = false;
       return answer;
-    } catch {
+    } catch (error) {
       signal?.throwIfAborted();
       leftUntilMs = performance.now() + leaveMs;
-      if (!isAlone) log.warn({}, alone);
+      const { code, message, remedy } = toProblem(error);
+      if (!isAlone) log.warn({ code, remedy }, `${message}; ${alone}`);
       isAlone = true;
       return undefined;
     }

@@ -74,7 +74,7 @@ export function createRedisAnswers(link: RedisLink, { log }: { log: Pick<Log, 'w
   const repositoriesKey = `${link.keyPrefix}answer-repositories`;
   const ask = createAskOrLeave(link, {
     task: 'share answers of registries',
-    alone: 'answers of registries are kept by each worker for itself until Redis is reachable',
+    alone: 'answers of registries are kept by each worker for itself until Redis takes part again',
     log,
   });
 

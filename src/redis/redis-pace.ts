@@ -49,7 +49,7 @@ export function createRedisPace(
   const calm = new Map<string, number>();
   const tryOut = createAskOrLeave(link, {
     task: 'share the limits of hosts',
-    alone: 'limits of registry hosts are kept by each worker for itself until Redis is reachable',
+    alone: 'limits of registry hosts are kept by each worker for itself until Redis takes part again',
     log,
   });
 
