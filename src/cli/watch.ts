@@ -105,7 +105,7 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
 function listTellers({ cluster, repos }: Session, subjects: readonly string[]): readonly PassObserver[] {
   const sources = repos.map(({ formatCommitUrl }, index) => ({ subject: subjects[index] ?? '', formatCommitUrl }));
   return [
-    ...(cluster?.status === undefined ? [] : [createStatusObserver(cluster.status)]),
+    ...(cluster?.status === undefined ? [] : [createStatusObserver(cluster.status, subjects)]),
     ...(cluster?.events === undefined ? [] : [createEventObserver(cluster.events, sources)]),
   ];
 }

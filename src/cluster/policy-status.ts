@@ -1,12 +1,13 @@
 /** Shows how policies stand in the status of their objects, where the cluster has them. */
 import { createProblem, type Problem, toProblem } from '../error/problem.ts';
-import type { PolicyStanding, StatusBoard } from '../pipeline/cluster-ports.ts';
+import type { StatusBoard } from '../pipeline/cluster-ports.ts';
 import type { Clock } from '../pipeline/ports.ts';
 import type { PolicyStatus } from '../policy/status-schema.ts';
 import type { KubernetesApi } from './api.ts';
 import { createBell } from './bell.ts';
 import { type ImagePolicyObject, imagePolicies, imagePolicyVersion, isImagePolicy } from './policy-objects.ts';
 import { formatPath } from './resource-path.ts';
+import { cutSource, isSameStatus, readStatus, type ShownPolicy, toStatus } from './status-body.ts';
 import { formatPlace, type WatchedObjects } from './watch-objects.ts';
 
 export interface StatusOptions {
@@ -17,7 +18,7 @@ export interface StatusOptions {
 }
 
 export interface StatusWriter extends StatusBoard {
-  /** The object is there anew, or was changed: by whom it was does not matter. */
+  /** The object is there anew, or was changed by anybody. */
   touch(key: string): void;
   /** Writes until the signal aborts. Never throws. */
   run(options: { signal: AbortSignal }): Promise<void>;
@@ -30,22 +31,35 @@ const maxRetryMs = 60_000;
 
 /** Nothing is shown before `run`. What is as it should be is not written again. */
 export function createStatusWriter({ api, clock, objects: watched, onProblem }: StatusOptions): StatusWriter {
-  const standings = new Map<string, PolicyStanding>();
-  const due = new Set<string>();
+  /** What was told last, by source and key. */
+  const shown = new Map<string, Map<string, ShownPolicy>>();
+  const due = new Set<ShownPolicy>();
+  /** By the keys of what could not be written. */
+  const troubles = new Map<string, Problem>();
+  let sources: ReadonlySet<string> = new Set();
+  let retryMs = 0;
   const bell = createBell(clock);
 
-  function touch(key: string): void {
-    if (!standings.has(key)) return;
-    due.add(key);
-    bell.ring();
+  const isStillShown = (policy: ShownPolicy) => shown.get(policy.source)?.get(policy.key) === policy;
+
+  function settle({ key }: ShownPolicy, problem?: Problem): void {
+    if (problem === undefined) troubles.delete(key);
+    else troubles.set(key, problem);
+    tell();
   }
 
-  async function write(key: string, signal: AbortSignal): Promise<boolean> {
-    const standing = standings.get(key);
-    const object = watched.objects.get(key);
-    if (standing === undefined || object === undefined) return false;
-    const status = toStatus(standing, object, clock.wallMs());
-    if (isSame(status, readStatus(object))) return false;
+  function tell(): void {
+    const [first] = troubles.values();
+    onProblem(first);
+  }
+
+  async function write(policy: ShownPolicy, signal: AbortSignal): Promise<boolean> {
+    const object = watched.objects.get(policy.key);
+    const status = object && findStatus(policy, object);
+    if (object === undefined || status === undefined) {
+      settle(policy);
+      return false;
+    }
     const { namespace, name } = object.metadata;
     const answer = await api.request({
       method: 'PATCH',
@@ -56,44 +70,87 @@ export function createStatusWriter({ api, clock, objects: watched, onProblem }: 
       signal,
     });
     // Gone meanwhile.
-    if (answer.kind === 'done' || answer.status === 404) onProblem(undefined);
-    else onProblem(describeRefusal(key, answer.message));
+    const isDone = answer.kind === 'done' || answer.status === 404;
+    settle(policy, isDone ? undefined : describeRefusal(policy.key, answer.message));
     return true;
   }
 
+  /** How long to wait before the next one, in milliseconds. */
+  async function step(policy: ShownPolicy, signal: AbortSignal): Promise<number> {
+    due.delete(policy);
+    try {
+      const isWritten = await write(policy, signal);
+      retryMs = 0;
+      return isWritten ? minPauseMs : 0;
+    } catch (error) {
+      if (signal.aborted || !isStillShown(policy)) return minPauseMs;
+      due.add(policy);
+      const problem = toProblem(error);
+      // What is not allowed in one namespace may be in others: they do not wait for it.
+      const isFirst = problem.code === 'ClusterDenied' && !troubles.has(policy.key);
+      settle(policy, problem);
+      if (isFirst) return minPauseMs;
+      retryMs = Math.min(Math.max(firstRetryMs, 2 * retryMs), maxRetryMs);
+      return retryMs * (0.5 + clock.random());
+    }
+  }
+
+  /** Undefined where nothing is to be written: it says so, or what another Yaml repo shows there is left to that. */
+  function findStatus(policy: ShownPolicy, object: ImagePolicyObject): PolicyStatus | undefined {
+    const known = readStatus(object);
+    const owner = known?.source;
+    const isOurs = owner === policy.source;
+    if (!isOurs && (policy.standing === undefined || (owner !== undefined && sources.has(owner)))) return undefined;
+    const status = toStatus(policy, object, clock.wallMs());
+    return isSameStatus(status, known) ? undefined : status;
+  }
+
+  /**
+   * Only what nobody has spoken of is written: several processes show policies, and each would put right what the other says.
+   * Who spoke last knows better, and what differs from that is not shown again before the next pass.
+   */
+  function touch(key: string): void {
+    const object = watched.objects.get(key);
+    if (object === undefined) return;
+    const status = readStatus(object);
+    const isOpen = status?.source === undefined || status.observedGeneration !== object.metadata.generation;
+    for (const [source, policies] of shown) {
+      const policy = policies.get(key);
+      if (policy === undefined || due.has(policy)) continue;
+      if (isOpen) due.add(policy);
+      else if (status.source === source && findStatus(policy, object) !== undefined) policies.delete(key);
+    }
+    if (due.size > 0) bell.ring();
+  }
+
   return {
-    show(told) {
-      for (const standing of told) {
-        if (!isImagePolicy(standing.object)) continue;
-        const key = formatPlace(standing.object);
-        standings.set(key, standing);
-        touch(key);
-      }
+    show(standings, { source: name, sources: names }) {
+      const source = cutSource(name);
+      sources = new Set(names.map(cutSource));
+      const ours = standings.filter(({ object }) => isImagePolicy(object));
+      const keyed = ours.map((standing) => ({ key: formatPlace(standing.object), source, standing }));
+      const policies = new Map<string, ShownPolicy>(keyed.map((policy) => [policy.key, policy]));
+      for (const [key, object] of watched.objects)
+        if (readStatus(object)?.source === source && !policies.has(key))
+          policies.set(key, { key, source, standing: undefined });
+      for (const policy of due) if (policy.source === source) due.delete(policy);
+      for (const policy of policies.values()) due.add(policy);
+      shown.set(source, policies);
+      const isShown = (key: string) => [...shown.values()].some((some) => some.has(key));
+      for (const key of troubles.keys()) if (!isShown(key)) troubles.delete(key);
+      tell();
+      bell.ring();
     },
     forget() {
-      standings.clear();
-      due.clear();
+      for (const part of [shown, due, troubles]) part.clear();
     },
     touch,
     async run({ signal }) {
-      let retryMs = 0;
       while (!signal.aborted) {
-        const [key] = due;
-        if (key === undefined) {
-          await bell.wait(Number.POSITIVE_INFINITY, signal);
-          continue;
-        }
-        due.delete(key);
-        try {
-          if (await write(key, signal)) await clock.sleep(minPauseMs, { signal });
-          retryMs = 0;
-        } catch (error) {
-          if (signal.aborted) return;
-          due.add(key);
-          onProblem(toProblem(error));
-          retryMs = Math.min(Math.max(firstRetryMs, 2 * retryMs), maxRetryMs);
-          await clock.sleep(retryMs * (0.5 + clock.random()), { signal });
-        }
+        const [policy] = due;
+        const pauseMs = policy && (await step(policy, signal));
+        if (pauseMs === undefined) await bell.wait(Number.POSITIVE_INFINITY, signal);
+        else if (pauseMs > 0) await clock.sleep(pauseMs, { signal });
       }
     },
   };
@@ -104,56 +161,4 @@ function describeRefusal(key: string, found: string): Problem {
   const message = `Cannot write the status of ImagePolicy "${key}": ${found}, a CRD that knows its fields was wanted`;
   const remedy = 'Apply deploy/crd of this version of Tallyman: `kubectl apply -k deploy/crd`.';
   return createProblem('ClusterDenied', message, { policy: key, remedy });
-}
-
-/** What the object should say; a commit of before and the times at which conditions began stay as they are. */
-function toStatus(standing: PolicyStanding, object: ImagePolicyObject, wallMs: number): PolicyStatus {
-  const { state, current, latest, reason, lastCommit, hold, nextLookMs, conditions } = standing;
-  const { generation } = object.metadata;
-  const known = readStatus(object);
-  const now = new Date(wallMs).toISOString();
-  const observed = generation !== undefined && { observedGeneration: generation };
-  const isKnownCommit = lastCommit !== undefined && lastCommit.revision === known?.lastCommit?.revision;
-  const commit =
-    lastCommit === undefined || isKnownCommit
-      ? known?.lastCommit
-      : { revision: cut(lastCommit.revision, 128), version: cut(lastCommit.version, 512), time: now };
-  return {
-    ...observed,
-    state,
-    ...(current !== undefined && { current: cut(current, 1024) }),
-    ...(latest !== undefined && { latest: cut(latest, 256) }),
-    ...(reason !== undefined && { reason: cut(reason, 1024) }),
-    ...(commit && { lastCommit: commit }),
-    ...(hold && { hold: { reason: cut(hold.reason, 1024), remedy: cut(hold.remedy, 1024) } }),
-    ...(nextLookMs !== undefined && { nextLookTime: new Date(nextLookMs).toISOString() }),
-    conditions: conditions.map((condition) => {
-      const before = known?.conditions?.find(({ type }) => type === condition.type);
-      const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : now;
-      return { ...condition, message: cut(condition.message, 4096), lastTransitionTime, ...observed };
-    }),
-  };
-}
-
-/** The CRD's schema has checked it. */
-function readStatus({ status }: ImagePolicyObject): PolicyStatus | undefined {
-  return status as PolicyStatus | undefined;
-}
-
-/** Lengths of the schema count code points. */
-function cut(text: string, maxLength: number): string {
-  return text.length <= maxLength ? text : `${[...text].slice(0, maxLength - 1).join('')}…`;
-}
-
-/** In whatever order the API server has the fields. */
-function isSame(status: PolicyStatus, found: PolicyStatus | undefined): boolean {
-  return found !== undefined && serialize(status) === serialize(found);
-}
-
-function serialize(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
 }

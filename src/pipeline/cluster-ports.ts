@@ -67,10 +67,19 @@ export interface PolicyStanding {
   readonly conditions: readonly PolicyCondition[];
 }
 
+/** Whose policies these are, and whose there are: each a Yaml repo and its branch. */
+export interface StandingSource {
+  readonly source: string;
+  readonly sources: readonly string[];
+}
+
 /** Where it is shown how policies stand. Never throws, waits for nothing. */
 export interface StatusBoard {
-  /** Shown for each policy until it is told anew. */
-  show(standings: readonly PolicyStanding[]): void;
+  /**
+   * All policies of one source, in place of those that it had before: of what it has no more, that is shown. Where several
+   * sources have one object, the first that shows it keeps it.
+   */
+  show(standings: readonly PolicyStanding[], whose: StandingSource): void;
   /** Leaves to others what is shown from now on: what was told before does not count any more. */
   forget(): void;
 }

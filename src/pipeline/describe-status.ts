@@ -2,6 +2,7 @@
 import { groupBy } from '../collection/group-by.ts';
 import { catalogue } from '../error/catalogue.ts';
 import { isError, type Problem } from '../error/problem.ts';
+import type { ObjectName } from '../error/tallyman-error.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Selection } from '../select/selection.ts';
 import type { PolicyCondition, PolicyStanding } from './cluster-ports.ts';
@@ -9,16 +10,46 @@ import type { WholeReport } from './commit-and-propose.ts';
 
 type Report = Pick<WholeReport, 'policies' | 'selections' | 'commits' | 'proposals' | 'problems' | 'snapshot'>;
 
-/** One for each policy that can be used. */
+/** One for each policy that can be used, and for each object that is none for what is wrong with it. */
 export function describeStatus(report: Report): readonly PolicyStanding[] {
   const selections = groupBy(report.selections, ({ policy }) => policy);
   const problems = groupBy(report.problems, ({ policy }) => policy);
-  return report.policies.map((policy) =>
+  const usable = report.policies.map((policy) =>
     describePolicy(policy, report, {
       selections: selections.get(policy.key) ?? [],
       problems: problems.get(policy.key) ?? [],
     }),
   );
+  return [...usable, ...listUnusable(report)];
+}
+
+function listUnusable({ policies, problems }: Report): readonly PolicyStanding[] {
+  const usable = new Set(policies.map(({ object }) => identify(object)));
+  const failures = new Map<string, PolicyStanding>();
+  for (const failure of problems) {
+    const { object } = failure;
+    if (object === undefined || !isError(failure) || usable.has(identify(object))) continue;
+    if (!failures.has(identify(object))) failures.set(identify(object), describeUnusable(object, failure));
+  }
+  return [...failures.values()];
+}
+
+function identify({ apiVersion, kind, namespace, name }: ObjectName): string {
+  return JSON.stringify([apiVersion, kind, namespace, name]);
+}
+
+function describeUnusable(object: ObjectName, failure: Problem): PolicyStanding {
+  return {
+    object,
+    state: 'Failed',
+    current: undefined,
+    latest: undefined,
+    reason: failure.message,
+    lastCommit: undefined,
+    hold: undefined,
+    nextLookMs: undefined,
+    conditions: describeFailure(failure),
+  };
 }
 
 interface Found {
@@ -88,19 +119,20 @@ function describeConditions(
   state: PolicyStanding['state'],
   { failure, held, decisive }: Pick<Standing, 'failure' | 'held' | 'decisive'>,
 ): readonly PolicyCondition[] {
-  if (failure !== undefined && state === 'Failed') {
-    const reason = failure.code;
-    const message = `${failure.message}. ${failure.remedy}`;
-    const isStalled = catalogue[failure.code].disposition === 'stalled';
-    return [
-      { type: 'Ready', status: 'False', reason, message },
-      { type: isStalled ? 'Stalled' : 'Reconciling', status: 'True', reason, message },
-    ];
-  }
+  if (failure !== undefined && state === 'Failed') return describeFailure(failure);
   if (decisive?.kind === 'none' && state === 'Current')
     return [{ type: 'Ready', status: 'False', reason: 'NoCandidate', message: decisive.reason }];
   const message = held?.message ?? decisive?.reason ?? stateTexts[state];
   return [{ type: 'Ready', status: 'True', reason: state, message }];
+}
+
+function describeFailure({ code: reason, message: found, remedy }: Problem): readonly PolicyCondition[] {
+  const message = `${found}. ${remedy}`;
+  const isStalled = catalogue[reason].disposition === 'stalled';
+  return [
+    { type: 'Ready', status: 'False', reason, message },
+    { type: isStalled ? 'Stalled' : 'Reconciling', status: 'True', reason, message },
+  ];
 }
 
 const stateTexts: Readonly<Record<PolicyStanding['state'], string>> = {

@@ -22,6 +22,7 @@ export const policyStates = ['Current', 'Updated', 'Proposed', 'Waiting', 'Held'
 
 export const policyStatusSchema = z.strictObject({
   observedGeneration: z.int().min(0).optional().describe('Generation of the object when this was written.'),
+  source: z.string().max(512).optional().describe('Yaml repo and branch that the policy stands in.'),
   state: z.enum(policyStates).optional().describe('How the policy stands, in a word.'),
   current: z
     .string()
@@ -36,7 +37,7 @@ export const policyStatusSchema = z.strictObject({
   reason: z.string().max(1024).optional().describe('Why that one, in a sentence.'),
   lastCommit: z
     .strictObject({
-      revision: z.string().max(128).describe('As reconcilers write it: main@sha1:<commit>'),
+      revision: z.string().max(512).describe('As reconcilers write it: main@sha1:<commit>'),
       version: z.string().max(512).describe('What it wrote.'),
       time: timeSchema,
     })

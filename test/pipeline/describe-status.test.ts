@@ -112,6 +112,23 @@ describe('describeStatus', () => {
       if (row.latest !== undefined) assert.equal(standing?.latest, row.latest);
     });
 
+  it('speaks of an object that is no usable policy by the first thing that is wrong, once', () => {
+    const object = { ...policy.object, name: 'broken' };
+    const problems = [
+      createProblem('PolicyPartial', 'a warning', { object }),
+      createProblem('PolicyInvalid', 'spec.select is missing', { object, policy: 'shop/broken', remedy: 'Add it.' }),
+      createProblem('PolicyInvalid', 'spec.image is missing', { object, policy: 'shop/broken' }),
+      createProblem('EditRefused', 'no', { object: policy.object, policy: policy.key }),
+    ];
+    const [usable, broken, ...more] = describeStatus(report({ problems }));
+    assert.deepEqual([usable?.object, broken?.object, more], [policy.object, object, []]);
+    assert.deepEqual([broken?.state, broken?.reason], ['Failed', 'spec.select is missing']);
+    assert.deepEqual(
+      broken?.conditions.map(({ type, status, reason, message }) => `${type} ${status} ${reason} ${message}`),
+      ['Ready False', 'Stalled True'].map((start) => `${start} PolicyInvalid spec.select is missing. Add it.`),
+    );
+  });
+
   it('names the commit as reconcilers do', () => {
     const commits = [{ commit, group: undefined, updates: [update], edits: [] }];
     const [standing] = describeStatus(report({ commits }));
