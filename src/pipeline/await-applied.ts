@@ -1,18 +1,13 @@
 /** Waits, after each commit, until the cluster's reconcilers have applied it; in between it tells them that there is something to apply. */
 import { type Problem, toProblem } from '../error/problem.ts';
-import {
-  findAppliersOf,
-  listReported,
-  type MatchedObjects,
-  matchObjects,
-  type WatchedBranch,
-} from '../reconcile/match-objects.ts';
+import { listReported, type MatchedObjects, matchObjects, type WatchedBranch } from '../reconcile/match-objects.ts';
 import { listInherited } from './adopt-updates.ts';
 import { type ApplyOutcome, type AwaitedUpdate, tellOver } from './apply-outcome.ts';
 import { createBell } from './bell.ts';
 import { type BranchLine, createBranchLine } from './branch-line.ts';
 import type { Reconcilers } from './cluster-ports.ts';
 import type { WholeReport } from './commit-and-propose.ts';
+import { createJudging, type Judging } from './judge-all.ts';
 import { createLeadTimes } from './lead-times.ts';
 import { findObject, findObjects } from './list-events.ts';
 import type { Metrics } from './metrics-ports.ts';
@@ -165,11 +160,11 @@ async function visitRepo(watched: Watched, options: AwaitOptions, signal: AbortS
   const matched = matchObjects(reconcilers.list(), { ...watched, branch });
   if (watched.pending.some(({ isTold }) => !isTold)) await line.catchUp(listReported(matched), commits, { signal });
   const tools = { repo, line, reconcilers, nowMs: clock.nowMs, signal };
+  const judging = createJudging(matched.appliers, line);
   let fault: { readonly error: unknown } | undefined;
   for (const pending of [...watched.pending]) {
     try {
-      const around = { appliers: matched.appliers, others: watched.pending };
-      const { outcome, isOver } = await settleUpdate(pending, around, tools);
+      const { outcome, isOver } = await settleUpdate(pending, { judging, others: watched.pending }, tools);
       if (outcome !== undefined) options.tell(outcome);
       if (isOver) watched.pending = watched.pending.filter((other) => other !== pending);
     } catch (error) {
@@ -181,19 +176,20 @@ async function visitRepo(watched: Watched, options: AwaitOptions, signal: AbortS
   for (const { awaited } of watched.pending.slice(0, -maxPending))
     options.tell(tellOver(awaited, { kind: 'unknown', reason: 'too many are waited for' }, clock.nowMs()));
   watched.pending = watched.pending.slice(-maxPending);
-  const askAgainMs = await sendRequests(watched, matched, { signal });
+  const askAgainMs = await sendRequests(watched, { sources: matched.sources, judging }, { signal });
   if (fault !== undefined) throw fault.error;
   return Math.min(askAgainMs, ...watched.pending.map(findDue));
 }
 
 async function sendRequests(
   { pending, line, requester }: Watched,
-  { sources, appliers }: MatchedObjects,
+  { sources, judging }: Pick<MatchedObjects, 'sources'> & { judging: Judging },
   options: { signal: AbortSignal },
 ): Promise<number> {
   const newest = pending.at(-1);
   if (newest === undefined) return Number.POSITIVE_INFINITY;
-  const concerned = new Set(pending.flatMap(({ awaited }) => findAppliersOf(appliers, awaited.files)));
+  const lists = new Set(pending.map(({ awaited }) => judging.findAppliers(awaited)));
+  const concerned = new Set([...lists].flat());
   const errand = { sources, appliers: [...concerned], lineage: line.lineageOf(newest.awaited.commit) };
   return await requester.send(errand, options);
 }

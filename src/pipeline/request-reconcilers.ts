@@ -4,6 +4,7 @@ import { judgeApplier, type Lineage } from '../reconcile/judge-applier.ts';
 import type { Applier, MatchedObjects } from '../reconcile/match-objects.ts';
 import { formatName, type GitSource, type ReconcilerName } from '../reconcile/reconciler-object.ts';
 import type { Reconcilers } from './cluster-ports.ts';
+import { mapConcurrent } from './map-concurrent.ts';
 import type { Metrics } from './metrics-ports.ts';
 import type { Clock } from './ports.ts';
 
@@ -43,6 +44,8 @@ const gapMs = 5000;
 const graceMs = 3000;
 /** Objects come and go: above that those are forgotten that were not asked for the newest commit. */
 const maxKnown = 10_000;
+/** A large repository's objects are a thousand: the API server has others to answer, too. */
+const maxAtOnce = 16;
 const firstPauseMs = 2000;
 const maxPauseMs = 60_000;
 
@@ -90,8 +93,8 @@ export function createRequester({ reconcilers, clock, metrics, tell }: RequestOp
       const wanted = listWanted(errand);
       const due = wanted.map(({ name, sinceReadyMs }) => ({ name, atMs: findDue(name, commit, sinceReadyMs) }));
       const now = clock.nowMs();
-      const later = await Promise.all(
-        due.map(async ({ name, atMs }) => (atMs > now ? atMs : await ask(name, commit, signal))),
+      const later = await mapConcurrent(due, maxAtOnce, async ({ name, atMs }) =>
+        atMs > now ? atMs : await ask(name, commit, signal),
       );
       return Math.min(Number.POSITIVE_INFINITY, ...later);
     },

@@ -1,12 +1,13 @@
 /** Whether a committed version is applied, at one look. */
 
 import { judgeUpdate, type UpdateVerdict } from '../reconcile/judge-update.ts';
-import { type Applier, findAppliersOf } from '../reconcile/match-objects.ts';
+import type { Applier } from '../reconcile/match-objects.ts';
 import { formatName, type ReconcilerObject } from '../reconcile/reconciler-object.ts';
 import { type ApplyOutcome, type AwaitedUpdate, tellApplied, tellFailed, tellLate, tellOver } from './apply-outcome.ts';
 import type { BranchLine } from './branch-line.ts';
 import type { Reconcilers } from './cluster-ports.ts';
 import { holdsVersion } from './holds-version.ts';
+import type { Judging } from './judge-all.ts';
 import type { RepoHistory, YamlRepo } from './ports.ts';
 
 /** An update that is waited for, and what was told of it. */
@@ -42,11 +43,11 @@ export const lingerMs = 24 * 3_600_000;
 /** Judges by what is known, and before it tells that nothing came asks anew. Throws what keeps the Yaml repo from being read. */
 export async function settleUpdate(
   pending: Pending,
-  { appliers, others }: { readonly appliers: readonly Applier[]; readonly others: readonly Pending[] },
+  { judging, others }: { readonly judging: Judging; readonly others: readonly Pending[] },
   tools: SettleTools,
 ): Promise<Settled> {
   const { awaited } = pending;
-  const verdict = judgeUpdate(findAppliersOf(appliers, awaited.files), tools.line.lineageOf(awaited.commit));
+  const verdict = judging.judge(awaited);
   if (pending.isInherited && verdict.kind !== 'none') {
     if (verdict.kind === 'reached') return forgotten;
     Object.assign(pending, { isInherited: false, isTold: verdict.kind === 'failed' });
@@ -59,7 +60,7 @@ export async function settleUpdate(
   }
   if (verdict.kind === 'none' && tools.reconcilers.isKnown()) return forgotten;
   if (tools.nowMs() < pending.deadlineMs) return waiting;
-  return await settleLate(pending, { verdict, appliers, others }, tools);
+  return await settleLate(pending, { verdict, judging, others }, tools);
 }
 
 async function settleReached(
@@ -97,11 +98,7 @@ async function stands({ update, files }: AwaitedUpdate, commit: string, tools: S
 /** The time is over: what is lacking is asked for anew, for a watch may have been silent, and the branch may have gone on. */
 async function settleLate(
   pending: Pending,
-  {
-    verdict: known,
-    appliers,
-    others,
-  }: { verdict: UpdateVerdict; appliers: readonly Applier[]; others: readonly Pending[] },
+  { verdict: known, judging, others }: { verdict: UpdateVerdict; judging: Judging; others: readonly Pending[] },
   tools: SettleTools,
 ): Promise<Settled> {
   const { awaited } = pending;
@@ -117,7 +114,7 @@ async function settleLate(
     await line.read([awaited.commit], { signal });
     const lacking = new Set(known.lacking.map(({ object }) => formatName(object)));
     const fresh = await Promise.all(
-      findAppliersOf(appliers, awaited.files).map(async (applier) => {
+      judging.findAppliers(awaited).map(async (applier) => {
         if (!lacking.has(formatName(applier.object))) return [applier];
         const { kind, namespace, name } = applier.object;
         const object = await tools.reconcilers.fetch({ kind, namespace, name }, { signal });

@@ -1,5 +1,6 @@
 /** Which reconcilers' objects apply a Yaml repo. */
 import { matchesRepoUrl } from '../address/match-repo-url.ts';
+import { groupBy } from '../collection/group-by.ts';
 import { resolveGlob } from '../policy/glob.ts';
 import {
   type Application,
@@ -119,16 +120,33 @@ function fitsBranch(revision: string, { branch, isDefault }: WatchedBranch): 'ye
 }
 
 /**
- * Of these, who applies one of the files; all of them where none has its folder, for bases and charts may stand anywhere.
+ * Finds, of these, who applies one of the files; all of them where none has its folder, for bases and charts may stand anywhere.
+ * For the same folders it gives the same list again.
  *
  * @example
- * findAppliersOf([], ['apps/web.yaml']) // []
+ * createApplierFinder([])(['apps/web.yaml']) // []
  */
-export function findAppliersOf(appliers: readonly Applier[], files: readonly string[]): readonly Applier[] {
-  const found = appliers.filter(({ paths }) =>
-    paths.some((path) => files.some((file) => path === '' || file === path || file.startsWith(`${path}/`))),
-  );
-  return found.length === 0 ? appliers : found;
+export function createApplierFinder(appliers: readonly Applier[]): (files: readonly string[]) => readonly Applier[] {
+  const all = appliers.flatMap(({ paths }, index) => paths.map((path) => ({ path, index })));
+  const byPath = groupBy(all, ({ path }) => path);
+  const known = new Map<string, readonly Applier[]>();
+  return (files) => {
+    const paths = new Set(files.flatMap(listPrefixes).filter((path) => byPath.has(path)));
+    if (paths.size === 0) return appliers;
+    const key = JSON.stringify([...paths].sort());
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const indexes = new Set([...paths].flatMap((path) => byPath.get(path) ?? []).map(({ index }) => index));
+    const found = [...indexes].sort((a, b) => a - b).flatMap((index) => appliers[index] ?? []);
+    known.set(key, found);
+    return found;
+  };
+}
+
+/** `apps/web.yaml`: the root, `apps` and itself. */
+function listPrefixes(file: string): readonly string[] {
+  const parts = file.split('/');
+  return ['', ...parts.map((_, index) => parts.slice(0, index + 1).join('/'))];
 }
 
 /**

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { findAppliersOf, listReported, matchObjects, type WatchedBranch } from '../../src/reconcile/match-objects.ts';
+import {
+  createApplierFinder,
+  listReported,
+  matchObjects,
+  type WatchedBranch,
+} from '../../src/reconcile/match-objects.ts';
 import { readApplication } from '../../src/reconcile/read-application.ts';
 import { readGitRepository, readHelmRelease, readKustomization } from '../../src/reconcile/read-flux.ts';
 import { formatName, type ReconcilerObject } from '../../src/reconcile/reconciler-object.ts';
@@ -192,7 +197,7 @@ describe('matchObjects, an Application', () => {
   });
 });
 
-describe('findAppliersOf', () => {
+describe('createApplierFinder', () => {
   const source = gitRepository({ url, ref: { branch: 'main' } });
   const all = [
     source,
@@ -207,6 +212,7 @@ describe('findAppliersOf', () => {
     ),
   ];
   const { appliers } = matchObjects(readAll(all), watched);
+  const find = createApplierFinder(appliers);
   const everyone = appliers.map(({ object }) => object.name);
   const rows: [string, readonly string[], readonly string[]][] = [
     ['a file in the folder', ['apps/web/deploy.yaml'], ['web']],
@@ -221,14 +227,21 @@ describe('findAppliersOf', () => {
   for (const [name, files, wanted] of rows)
     it(name, () =>
       assert.deepEqual(
-        findAppliersOf(appliers, files).map(({ object }) => object.name),
+        find(files).map(({ object }) => object.name),
         wanted,
       ),
     );
 
+  it('gives the same list for the same folders, so that nobody judges it twice', () => {
+    const found = find(['apps/web/deploy.yaml']);
+    assert.equal(find(['apps/web/other.yaml']), found);
+    assert.equal(find(['base/web.yaml']), find(['base/api.yaml']));
+    assert.notEqual(find(['apps/api/deploy.yaml']), found);
+  });
+
   it('the root is everywhere', () => {
     const root = matchObjects(readAll([source, kustomization({ path: './' })]), watched).appliers;
-    assert.equal(findAppliersOf(root, ['anything.yaml']).length, 1);
+    assert.equal(createApplierFinder(root)(['anything.yaml']).length, 1);
   });
 });
 
