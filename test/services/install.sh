@@ -15,6 +15,8 @@ cc everywhere gcc libc6-dev
 update-ca-certificates debian ca-certificates
 '
 
+. "$(dirname "$0")/apt.sh"
+
 # Debian keeps some of them in sbin, which is not on every user's PATH.
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -39,33 +41,20 @@ if [ "$system" != debian ]; then
   exit 1
 fi
 
-as_root=''
-if [ "$(id -u)" -ne 0 ]; then
-  if ! command -v sudo >/dev/null 2>&1; then
-    echo "Cannot install the test services without root or sudo. Run as root: apt-get install $missing" >&2
-    exit 1
-  fi
-  as_root='sudo'
+if ! find_root; then
+  echo "Cannot install the test services without root or sudo. Run as root: apt-get install $missing" >&2
+  exit 1
 fi
-
-# A Debian package starts its service on install unless policy-rc.d answers 101 ("not allowed"); the tests start their own.
-policy=/usr/sbin/policy-rc.d
-if [ ! -e "$policy" ]; then
-  trap '$as_root rm -f "$policy"' EXIT
-  trap 'exit 130' HUP INT TERM
-  printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
-  $as_root chmod 755 "$policy"
-fi
+forbid_services
 
 $as_root apt-get update -qq
 # The list is split into words on purpose.
 # shellcheck disable=SC2086
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
-# Nor shall they start with the next boot.
+install_packages $missing
 for row in docker-registry:docker-registry openssh-server:ssh redis-server:redis-server; do
   case " $missing " in
     *" ${row%%:*} "*)
-      if command -v systemctl >/dev/null 2>&1; then $as_root systemctl disable "${row##*:}" >/dev/null 2>&1 || true; fi
+      disable_service "${row##*:}"
       ;;
   esac
 done

@@ -24,7 +24,7 @@ export interface RedisProcess {
 /** One that is not started yet, with a folder of its own and a free port; `format` gives the lines of its configuration. */
 export async function prepareRedisProcess(
   format: (place: { port: number; folder: string }) => readonly string[],
-  args: readonly string[] = [],
+  { program = 'redis-server', args = [] }: { program?: string; args?: readonly string[] } = {},
 ): Promise<RedisProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'tallyman-redis-'));
   const port = await findFreePort();
@@ -39,7 +39,7 @@ export async function prepareRedisProcess(
     port,
     kill,
     async start() {
-      child = await runServer([file, ...args]);
+      child = await runServer(program, [file, ...args]);
     },
     freeze: (isFrozen) => void child?.kill(isFrozen ? 'SIGSTOP' : 'SIGCONT'),
     async close() {
@@ -49,8 +49,8 @@ export async function prepareRedisProcess(
   };
 }
 
-async function runServer(args: readonly string[]): Promise<ChildProcess> {
-  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+async function runServer(program: string, args: readonly string[]): Promise<ChildProcess> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   child.stdout.on('data', (chunk) => {
     said = `${said}${chunk}`.slice(-5000);
@@ -62,10 +62,10 @@ async function runServer(args: readonly string[]): Promise<ChildProcess> {
   for (const endMs = Date.now() + startTimeoutMs; ; await wait(10)) {
     if (/Ready to accept connections|\+monitor master/.test(said)) return child;
     if (failure !== undefined)
-      throw new Error(`Cannot start redis-server: ${failure.message}. Install it with: npm run services`);
+      throw new Error(`Cannot start ${program}: ${failure.message}. Install it with: npm run services`);
     if (hasEnded(child) || Date.now() > endMs) {
       await endProcess(child, 'SIGKILL');
-      throw new Error(`redis-server does not start: ${said}`);
+      throw new Error(`${program} does not start: ${said}`);
     }
   }
 }

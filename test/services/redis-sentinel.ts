@@ -22,7 +22,7 @@ export async function startSentinel(
     `sentinel failover-timeout ${sentinelName} ${failoverTimeoutMs}`,
     ...lines,
   ];
-  const sentinel = await prepareRedisProcess(format, ['--sentinel']);
+  const sentinel = await prepareRedisProcess(format, { args: ['--sentinel'] });
   try {
     await sentinel.start();
     return sentinel;

@@ -1,4 +1,4 @@
-/** Debian's `redis-server` as a real Redis for tests. */
+/** Debian's `redis-server` as a real Redis for tests, or what takes its place. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,8 @@ const tlsFolder = fileURLToPath(new URL('../registry/tls/', import.meta.url));
 export const redisCaFile = join(tlsFolder, 'localhost-cert.pem');
 
 export interface TestRedisOptions {
+  /** Default: `redis-server`. */
+  readonly program?: 'valkey-server';
   readonly tls?: boolean;
   /** The one user; nobody else may come in. */
   readonly user?: { readonly username: string; readonly password: string };
@@ -31,7 +33,8 @@ export interface TestRedis extends RedisProcess {
 /** Starts a server on a free port of 127.0.0.1 that keeps nothing. Throws where the program is missing or does not start. */
 export async function startRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
   const clusterLines = options.cluster === true ? formatClusterNode(await findFreePort()) : [];
-  const server = await prepareRedisProcess(({ port }) => [...formatConfig(port, options), ...clusterLines]);
+  const format = ({ port }: { port: number }) => [...formatConfig(port, options), ...clusterLines];
+  const server = await prepareRedisProcess(format, options);
   const client = new Redis({ ...toClientOptions(server.port, options), retryStrategy: () => 50 });
   client.on('error', () => {});
   const redis: TestRedis = {
