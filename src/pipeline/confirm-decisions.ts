@@ -7,7 +7,6 @@ import type { Selection } from '../select/selection.ts';
 import type { Answer } from './answer.ts';
 import { type ImageSource, readImageSource } from './commit-message.ts';
 import { type Decision, type Gathering, isAging, restsOnLedger, selectByFacts, startAge } from './decision.ts';
-import { findEntries } from './first-seen.ts';
 import { pushTimeOf } from './pack-listing.ts';
 import { describeEndless, maxTagsAsked, toPolicyProblem } from './policy-problems.ts';
 import type { ManifestQuestion } from './poll-images.ts';
@@ -37,7 +36,7 @@ type TimeSources = Pick<Gathering, 'lookup' | 'firstSeen'>;
 function isToLookBehind(decision: Decision, waits: string, { lookup, firstSeen }: TimeSources): boolean {
   const { policy, byLedger } = decision;
   if (!byLedger && !isAging(policy)) return false;
-  const digestSeenMs = findEntries(firstSeen, policy.repository)?.get(waits)?.digestSeenMs;
+  const digestSeenMs = firstSeen.entryOf(policy.repository, waits)?.digestSeenMs;
   if (digestSeenMs === undefined) return true;
   const pushedMs = tellPushTime(decision, waits, lookup)?.pushedMs;
   return pushedMs !== undefined && digestSeenMs < pushedMs;
@@ -105,9 +104,8 @@ function answerOf(
   question: ManifestQuestion,
   { lookup, firstSeen }: TimeSources,
 ): Answer<ManifestInfo> {
-  const seen = firstSeen.entriesOf(decision.policy.repository);
-  if (seen !== undefined && 'error' in seen && restsOnLedger(decision)) return seen;
-  return lookup.manifestOf(question);
+  const fault = restsOnLedger(decision) ? firstSeen.faultOf(decision.policy.repository) : undefined;
+  return fault ?? lookup.manifestOf(question);
 }
 
 /** A tag whose time has come is looked at anew: what was seen behind it before may be there no more. */
@@ -115,7 +113,7 @@ function toQuestion(decision: Decision, tag: string, { lookup, firstSeen }: Time
   const { policy, selection } = decision;
   const { repository, platforms, minimumAgeMs } = policy;
   const isDue = isAging(policy) && tag !== selection.waits;
-  const entry = findEntries(firstSeen, repository)?.get(tag);
+  const entry = firstSeen.entryOf(repository, tag);
   const agedFromMs = isDue ? startAge(entry, tellPushTime(decision, tag, lookup)) : undefined;
   const notBeforeMs = agedFromMs === undefined ? undefined : agedFromMs + minimumAgeMs;
   return { repository, tag, platforms: platforms.length > 0, ...(notBeforeMs !== undefined && { notBeforeMs }) };

@@ -7,7 +7,7 @@ import { selectTag } from '../select/select-tag.ts';
 import type { Selection } from '../select/selection.ts';
 import type { TagFacts } from '../select/tag-facts.ts';
 import type { LedgerEntry } from '../sighting/sighting.ts';
-import { type FirstSeen, findEntries, needsLedger } from './first-seen.ts';
+import { type FirstSeen, needsLedger } from './first-seen.ts';
 import type { Ledger } from './job-ports.ts';
 import type { ImageLookup } from './look-up-images.ts';
 import { type PackedListing, unpackListing } from './pack-listing.ts';
@@ -59,7 +59,8 @@ export async function selectByFacts(
   const hold = holds?.get(policy.key);
   const question = { policy, listing, current, asked, nowMs };
   // What the ledger knows is no part of the question: other processes write there.
-  const isUsual = hold === undefined && !verdicts && !byLedger && !isBlocking(policy) && !knowsMoves(policy, firstSeen);
+  const hasMoves = isAging(policy) && firstSeen.knowsMoves(policy.repository);
+  const isUsual = hold === undefined && !verdicts && !byLedger && !isBlocking(policy) && !hasMoves;
   const known = isUsual ? recallSelection(question) : undefined;
   if (known !== undefined) return known;
   const selection = selectAnew(question, { hold, firstSeen, byLedger });
@@ -95,8 +96,8 @@ export function gatherFacts(
 ): ReadonlyMap<string, TagFacts> {
   const { platforms } = policy;
   const { tags, pushedMs } = listing;
-  const entries = findEntries(firstSeen, policy.repository);
   if (platforms.length === 0 && !needsPushTimes(policy) && !isBlocking(policy)) return asked;
+  const entries = firstSeen.entriesOf(policy.repository);
   // What vanished from the list may stand in Git: its time is compared with.
   const names = needsLedger(policy, { times: pushedMs }) ? new Set([...tags, ...(entries?.keys() ?? [])]) : tags;
   return new Map(
@@ -138,9 +139,4 @@ export function startAge(
   const { pushedMs } = told;
   if (pushedMs === undefined || entry?.movedFrom === undefined) return pushedMs;
   return Math.max(pushedMs, entry.digestSeenMs ?? pushedMs);
-}
-
-function knowsMoves(policy: Policy, firstSeen: FirstSeen): boolean {
-  const entries = isAging(policy) ? findEntries(firstSeen, policy.repository) : undefined;
-  return entries !== undefined && [...entries.values()].some(({ movedFrom }) => movedFrom !== undefined);
 }

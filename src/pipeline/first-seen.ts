@@ -1,6 +1,7 @@
 /** What the ledger knows of the repositories that one decision is about. */
 import { formatCanonical, type ImageRepository } from '../image/reference.ts';
 import type { Policy } from '../policy/policy.ts';
+import { findPacked, packEntries, unpackEntries } from '../sighting/pack-entries.ts';
 import type { LedgerEntry, Sighting } from '../sighting/sighting.ts';
 import type { Answer } from './answer.ts';
 import type { Ledger } from './job-ports.ts';
@@ -14,8 +15,20 @@ export interface FirstSeen {
   recordTags(repository: ImageRepository, tags: readonly string[]): Promise<void>;
   /** Takes in which digests are behind tags. */
   recordDigests(repository: ImageRepository, sightings: readonly Sighting[]): Promise<void>;
-  /** What is known; the failure where the ledger was not to be had; undefined where nothing was taken in. */
-  entriesOf(repository: ImageRepository): Answer<Entries> | undefined;
+  /** Why nothing could be taken in; undefined where it could, or was not to be. */
+  faultOf(repository: ImageRepository): { readonly error: unknown } | undefined;
+  /** All that is known; undefined where nothing was taken in, or could be. */
+  entriesOf(repository: ImageRepository): Entries | undefined;
+  /** The same of one tag. */
+  entryOf(repository: ImageRepository, tag: string): LedgerEntry | undefined;
+  /** Whether any of its tags was moved. */
+  knowsMoves(repository: ImageRepository): boolean;
+}
+
+/** Packed, for a pass holds those of thousands of repositories at once: a fifth of the memory. */
+interface Known {
+  readonly text: string;
+  readonly hasMoves: boolean;
 }
 
 interface SeeingOptions {
@@ -25,7 +38,9 @@ interface SeeingOptions {
 }
 
 export function createFirstSeen(ledger: Ledger, { now, signal }: SeeingOptions): FirstSeen {
-  const known = new Map<string, Answer<Entries>>();
+  const known = new Map<string, Answer<Known>>();
+  let last: { readonly text: string; readonly entries: Entries } | undefined;
+
   async function record(repository: ImageRepository, sightings: readonly Sighting[], whole: boolean): Promise<void> {
     const name = formatCanonical(repository);
     if ('error' in now) {
@@ -34,12 +49,18 @@ export function createFirstSeen(ledger: Ledger, { now, signal }: SeeingOptions):
     }
     try {
       const look = { sightings, whole, nowMs: now.value };
-      known.set(name, { value: await ledger.record(name, look, { signal }) });
+      known.set(name, { value: pack(name, await ledger.record(name, look, { signal })) });
     } catch (error) {
       signal.throwIfAborted();
       known.set(name, { error });
     }
   }
+
+  function find(repository: ImageRepository): Known | undefined {
+    const answer = known.get(formatCanonical(repository));
+    return answer !== undefined && 'value' in answer ? answer.value : undefined;
+  }
+
   return {
     recordTags: (repository, tags) =>
       record(
@@ -48,8 +69,34 @@ export function createFirstSeen(ledger: Ledger, { now, signal }: SeeingOptions):
         true,
       ),
     recordDigests: (repository, sightings) => record(repository, sightings, false),
-    entriesOf: (repository) => known.get(formatCanonical(repository)),
+    faultOf(repository) {
+      const answer = known.get(formatCanonical(repository));
+      return answer !== undefined && 'error' in answer ? answer : undefined;
+    },
+    entriesOf(repository) {
+      const text = find(repository)?.text;
+      if (text === undefined) return undefined;
+      // The policies of one repository mostly come one after the other.
+      if (last?.text !== text) last = { text, entries: unpack(formatCanonical(repository), text) };
+      return last.entries;
+    },
+    entryOf(repository, tag) {
+      const text = find(repository)?.text;
+      return text === undefined ? undefined : findPacked(text, tag);
+    },
+    knowsMoves: (repository) => find(repository)?.hasMoves === true,
   };
+}
+
+function pack(name: string, entries: Entries): Known {
+  const hasMoves = [...entries.values()].some(({ movedFrom }) => movedFrom !== undefined);
+  return { text: packEntries(name, entries), hasMoves };
+}
+
+function unpack(name: string, text: string): Entries {
+  const unpacked = unpackEntries(name, text);
+  if ('fault' in unpacked) throw new Error(`What was packed of "${name}" is damaged: ${unpacked.fault}`);
+  return unpacked.entries;
 }
 
 /** The time that ages count to; `nowMs` where the ledger has no clock of its own. */
@@ -63,12 +110,6 @@ export async function askTime(
     signal.throwIfAborted();
     return { error };
   }
-}
-
-/** What the ledger knows of the repository's tags; undefined where nothing was taken in, or could be. */
-export function findEntries(firstSeen: FirstSeen, repository: ImageRepository): Entries | undefined {
-  const seen = firstSeen.entriesOf(repository);
-  return seen !== undefined && 'value' in seen ? seen.value : undefined;
 }
 
 /** Whether the policy is decided by what the ledger knows: where the registry tells times, those count alone. */

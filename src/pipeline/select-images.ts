@@ -140,9 +140,9 @@ async function decide(policy: Policy, targets: readonly Target[], options: Gathe
     problems.push(isRefused ? toPolicyProblem(policy, answer.stale.error) : describeStale(policy, answer.stale));
     if (isRefused) return [];
   }
-  const seen = restsOnLedger({ policy, byLedger }) ? firstSeen.entriesOf(policy.repository) : undefined;
-  if (seen !== undefined && 'error' in seen) {
-    problems.push(toPolicyProblem(policy, seen.error));
+  const fault = restsOnLedger({ policy, byLedger }) ? firstSeen.faultOf(policy.repository) : undefined;
+  if (fault !== undefined) {
+    problems.push(toPolicyProblem(policy, fault.error));
     return [];
   }
   const { pushTimesFault } = answer.value;

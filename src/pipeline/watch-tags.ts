@@ -2,7 +2,7 @@
 import { createProblem, type Problem } from '../error/problem.ts';
 import type { Policy } from '../policy/policy.ts';
 import { readCurrent, type Target } from '../target/target.ts';
-import { type FirstSeen, findEntries } from './first-seen.ts';
+import type { FirstSeen } from './first-seen.ts';
 import type { ImageLookup } from './look-up-images.ts';
 
 /** A tag that is not to move. */
@@ -50,7 +50,7 @@ export function describeMoved(
     tags.filter(({ policy }) => isWatchable(policy)).map((one) => [`${one.policy.key} ${one.tag}`, one]),
   );
   return [...told.values()].flatMap(({ policy, tag }) => {
-    const entry = findEntries(firstSeen, policy.repository)?.get(tag);
+    const entry = firstSeen.entryOf(policy.repository, tag);
     if (entry?.movedFrom === undefined || nowMs - (entry.digestSeenMs ?? 0) >= toldMs) return [];
     const found = `it was ${entry.movedFrom} and is ${entry.digest} since ${new Date(entry.digestSeenMs ?? 0).toISOString()}`;
     const message = `Cannot trust tag "${tag}" of "${policy.image}": ${found}, one image for good was wanted`;

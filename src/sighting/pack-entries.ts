@@ -58,6 +58,20 @@ export function unpackEntries(repository: string, text: string): UnpackedEntries
   return { entries };
 }
 
+/**
+ * The entry of one tag in a text that was packed here, and is whole; undefined where there is none.
+ *
+ * @example
+ * findPacked('tallyman-ledger-1\tb1c7b24c\tghcr.io/acme/web\n1.0.0\t10\n', '1.0.0')?.seenMs // 36
+ */
+export function findPacked(text: string, tag: string): LedgerEntry | undefined {
+  const head = `\n${tag}\t`;
+  const start = text.indexOf(head);
+  if (start === -1) return undefined;
+  const from = start + head.length;
+  return readEntry(text.slice(from, text.indexOf('\n', from)).split('\t'));
+}
+
 function readEntry([seen = '', digestSeen, digest, movedFrom, ...more]: readonly string[]): LedgerEntry | undefined {
   const seenMs = readTime(seen);
   if (seenMs === undefined || more.length > 0) return undefined;

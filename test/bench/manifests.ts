@@ -3,6 +3,8 @@
 export interface RepoSize {
   readonly fileCount: number;
   readonly policyCount: number;
+  /** Of every second policy: `72h` */
+  readonly minimumAge?: string;
 }
 
 const filesPerFolder = 50;
@@ -14,14 +16,16 @@ export function indexOfFile(policy: number, { fileCount, policyCount }: RepoSize
 
 /** A Yaml repo of deployments, each with an image of its own, and policies for some of them. */
 export function makeFiles(prefix: string, size: RepoSize): Record<string, string> {
-  const { fileCount, policyCount } = size;
+  const { fileCount, policyCount, minimumAge } = size;
   const files: Record<string, string> = {};
   const folderOf = (index: number) => `apps/${String(Math.floor(index / filesPerFolder)).padStart(3, '0')}`;
   for (let index = 0; index < fileCount; index += 1)
     files[`${folderOf(index)}/app-${index}.yaml`] = formatDeployment(`app-${index}`, `${prefix}/app-${index}:1.0.0`);
   for (let policy = 0; policy < policyCount; policy += 1) {
     const index = indexOfFile(policy, size);
-    files[`${folderOf(index)}/policy-${index}.yaml`] = formatPolicy(`app-${index}`, `${prefix}/app-${index}`);
+    files[`${folderOf(index)}/policy-${index}.yaml`] =
+      formatPolicy(`app-${index}`, `${prefix}/app-${index}`) +
+      (minimumAge === undefined || policy % 2 === 0 ? '' : `  minimumAge: ${minimumAge}\n`);
   }
   return files;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { packEntries, unpackEntries } from '../../src/sighting/pack-entries.ts';
+import { findPacked, packEntries, unpackEntries } from '../../src/sighting/pack-entries.ts';
 import type { LedgerEntry } from '../../src/sighting/sighting.ts';
 
 const repository = 'ghcr.io/acme/web';
@@ -22,6 +22,15 @@ describe('packEntries', () => {
   it('gives back what was packed', () => {
     const property = fc.property(entries, (all) => {
       assert.deepEqual(unpackEntries(repository, packEntries(repository, all)), { entries: all });
+    });
+    fc.assert(property);
+  });
+
+  it('has each entry found by its tag, and no other', () => {
+    const property = fc.property(entries, (all) => {
+      const text = packEntries(repository, all);
+      for (const tag of [...all.keys(), 'none-of-them-is-so-long'])
+        assert.deepEqual(findPacked(text, tag), all.get(tag));
     });
     fc.assert(property);
   });
