@@ -153,9 +153,9 @@ async function measureScans(setup: Setup): Promise<number> {
   const daemons = await startDaemons(setup, where);
   try {
     await wait(scanMs / 2);
-    const [before, startMs] = [registry.requests(), performance.now()];
+    const [before, startMs] = [registry.lists(), performance.now()];
     await wait(scanMs);
-    return ((registry.requests() - before) * 1000) / (performance.now() - startMs);
+    return ((registry.lists() - before) * 1000) / (performance.now() - startMs);
   } finally {
     for (const worker of daemons.workers) await worker.kill();
   }

@@ -7,13 +7,24 @@ import type { AddressInfo } from 'node:net';
 /** Old versions that each repository has: `0.1.0` to `0.1.499` */
 const oldTags = Array.from({ length: 500 }, (_, index) => `0.1.${index}`);
 
+export interface ManyImages {
+  readonly host: string;
+  /** Adds a version; the new one. */
+  publish(app: number): string;
+  requests(): number;
+  /** Those for lists of tags. */
+  lists(): number;
+}
+
 /** Repositories `acme/app-<n>`; each has `1.0.0` and what `publish` adds to it. */
-export async function startManyImages(): Promise<{ host: string; publish(app: number): string; requests(): number }> {
+export async function startManyImages(): Promise<ManyImages> {
   const patches = new Map<string, number>();
   let count = 0;
+  let listed = 0;
   const server = createServer((request, response) => {
     count += 1;
     const [, path = '', kind, reference = ''] = /^\/v2\/(.+)\/(tags|manifests)\/([^/?]+)/.exec(request.url ?? '') ?? [];
+    if (kind === 'tags') listed += 1;
     const newest = patches.get(path) ?? 0;
     const content =
       kind === 'tags'
@@ -39,6 +50,7 @@ export async function startManyImages(): Promise<{ host: string; publish(app: nu
       return `1.0.${patches.get(path)}`;
     },
     requests: () => count,
+    lists: () => listed,
   };
 }
 
