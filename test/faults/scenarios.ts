@@ -12,6 +12,7 @@ export interface Scenario {
 
 const alone = { appCount: 20, workers: 1, redis: false };
 const shared = { appCount: 20, workers: 3, redis: true };
+const jumping = { nodeArgs: ['--import', './test/faults/jumping-clock.mjs'] };
 /** Between two versions. */
 const pauseMs = 40;
 
@@ -23,13 +24,15 @@ export const scenarios: readonly Scenario[] = [
   { name: 'Redis unreachable for a minute', scene: shared, run: freezeRedis },
   { name: 'Redis flushed', scene: shared, run: flushRedis },
   { name: 'registry: storms of 429, 500 and silence', scene: alone, run: stormRegistry },
+  { name: 'three workers, and storms of the registry', scene: shared, run: stormRegistry },
   { name: 'Git server: down, slow and refusing', scene: alone, run: troubleGit },
   { name: 'disk full', scene: alone, run: fillDisk },
   {
     name: 'clock jumps',
-    scene: { ...alone, nodeArgs: ['--import', './test/faults/jumping-clock.mjs'] },
+    scene: { ...alone, ...jumping, ages: false },
     run: justPublish,
   },
+  { name: 'three workers whose clocks jump', scene: { ...shared, ...jumping }, run: justPublish },
 ];
 
 async function justPublish(scene: Scene, count: number) {

@@ -1,11 +1,11 @@
 /** What faults are done to: registry, Git server, perhaps Redis, a Yaml repo, worker processes, and people. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { formatDeployment, formatPolicy } from '../e2e/manifests.ts';
-import { commitFiles, type GitServer, makeBareRepo, runGitAsync, startGitServer } from '../services/git-server.ts';
+import { type GitServer, makeBareRepo, runGitAsync, startGitServer } from '../services/git-server.ts';
 import { startRedis, type TestRedis } from '../services/redis.ts';
 import { type RegistryServer, type RegistryServerOptions, startRegistryServer } from '../services/registry-server.ts';
 import { startWorker, type WorkerProcess } from './worker-process.ts';
@@ -14,6 +14,8 @@ export interface SceneOptions {
   readonly appCount: number;
   readonly workers: number;
   readonly redis: boolean;
+  /** Whether clocks are to be trusted: then a version comes to its age meanwhile. Default true. */
+  readonly ages?: boolean;
   /** For each worker process. */
   readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -43,10 +45,13 @@ export interface Scene {
 
 /** A version of it is published and must not be written: too young for its policy. */
 const young = 'young';
+/** Its versions come to their age while all goes on, and are to be written then. */
+const aging = 'aging';
 /** A person went back from its version 1.1.0, and waits for a newer one. */
 const reverted = 'reverted';
 
-export async function openScene({ appCount, workers: count, redis: isShared, ...how }: SceneOptions): Promise<Scene> {
+export async function openScene(options: SceneOptions): Promise<Scene> {
+  const { appCount, workers: count, redis: isShared, ages = true, ...how } = options;
   const folder = mkdtempSync(join(tmpdir(), 'tallyman-faults-'));
   const root = join(folder, 'served');
   mkdirSync(root);
@@ -55,10 +60,13 @@ export async function openScene({ appCount, workers: count, redis: isShared, ...
   const git = await startGitServer({ root });
   const redis = isShared ? await startRedis() : undefined;
   const apps = Array.from({ length: appCount }, (_, index) => `app-${index}`);
-  const bare = makeBareRepo(join(root, 'deploy.git'), formatRepo([...apps, young, reverted], registry.host));
+  const watched = [...apps, young, reverted, ...(ages ? [aging] : [])];
+  const bare = makeBareRepo(join(root, 'deploy.git'), formatRepo(watched, registry.host));
   const latest = new Map<string, number>();
-  for (const app of [...apps, young, reverted]) registry.publish(`acme/${app}`, '1.0.0');
-  const notes: string[] = [];
+  for (const app of watched) registry.publish(`acme/${app}`, '1.0.0');
+  const clone = join(folder, 'person');
+  /** Files of people's, and what each has to hold. */
+  const notes: { readonly file: string; readonly text: string }[] = [];
   const workers = Array.from({ length: count }, (_, index) => {
     const config = join(folder, `worker-${index}.json`);
     const settings = {
@@ -83,31 +91,57 @@ export async function openScene({ appCount, workers: count, redis: isShared, ...
       registry.publish(`acme/${app}`, `1.${minor}.0`);
       registry.publish(`acme/${app}`, `9.${minor}.0-debug`);
       latest.set(app, minor);
-      if (index % 25 === 0) registry.publish(`acme/${young}`, `1.${index + 1}.0`);
-      if (index % 50 === 10) await writeNote();
+      if (index % 25 === 0) {
+        registry.publish(`acme/${young}`, `1.${index + 1}.0`);
+        if (ages) registry.publish(`acme/${aging}`, `1.${index + 1}.0`);
+        latest.set(aging, index + 1);
+      }
+      if (index % 50 === 10) await writeNote(app);
       await wait(pauseMs);
     }
   }
 
-  /** A person's commit, which may lose a race as anybody's. */
-  async function writeNote(): Promise<void> {
-    const name = `notes/${notes.length}.txt`;
-    commitFiles(bare, { [name]: `note ${notes.length}\n` });
-    notes.push(name);
+  /** A person's commit, which loses races as anybody's and is made again then: right above the version that Tallyman writes. */
+  async function writeNote(app: string): Promise<void> {
+    const note = { file: `${app}/deployment.yaml`, text: `# note ${notes.length}` };
+    await pushAsPerson(async () => {
+      const file = join(clone, note.file);
+      writeFileSync(file, readFileSync(file, 'utf8').replace(/^( *)(?=(?:- )?image:)/m, `$1${note.text}\n$1`));
+      await runGitAsync(clone, ['commit', '-qam', note.text]);
+    });
+    notes.push(note);
   }
 
   /** A person's `git revert` of the newest commit. */
   async function revertNewest(): Promise<void> {
-    const clone = join(folder, 'person');
     await runGitAsync(folder, ['clone', '-q', bare, clone]);
-    await runGitAsync(clone, ['revert', '--no-edit', 'HEAD']);
-    await runGitAsync(clone, ['push', '-q', 'origin', 'HEAD:main']);
+    for (const [name, value] of [
+      ['user.name', 'Ada'],
+      ['user.email', 'ada@example.com'],
+    ] as const)
+      await runGitAsync(clone, ['config', name, value]);
+    await pushAsPerson(() => runGitAsync(clone, ['revert', '--no-edit', 'HEAD']));
+  }
+
+  async function pushAsPerson(commit: () => Promise<unknown>): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      await runGitAsync(clone, ['fetch', '-q', 'origin', 'main']);
+      await runGitAsync(clone, ['reset', '-q', '--hard', 'FETCH_HEAD']);
+      await commit();
+      try {
+        await runGitAsync(clone, ['push', '-q', 'origin', 'HEAD:main']);
+        return;
+      } catch (error) {
+        if (tries >= 50) throw error;
+      }
+    }
   }
 
   const wanted = (): ReadonlyMap<string, string> =>
     new Map([
       ...apps.map((app) => [app, `1.${latest.get(app) ?? 0}.0`] as const),
       [young, '1.0.0'],
+      ...(ages ? [[aging, `1.${latest.get(aging) ?? 0}.0`] as const] : []),
       [reverted, '1.0.0'],
     ]);
 
@@ -161,12 +195,14 @@ export async function openScene({ appCount, workers: count, redis: isShared, ...
     },
     async assertExact() {
       const log = await runGitAsync(bare, ['log', '--reverse', '--format=%B', 'main']);
-      for (const app of [...apps, young, reverted]) assertChain(app, log);
+      for (const app of watched) assertChain(app, log);
       const plans = [...log.matchAll(/^Tallyman-Plan: (\S+)$/gm)].map(([, plan]) => plan);
       assert.equal(new Set(plans).size, plans.length, 'a plan was written twice');
       assert.deepEqual([...(await readVersions())].sort(), [...wanted()].sort());
-      const files = (await runGitAsync(bare, ['ls-tree', '-r', '--name-only', 'main'])).split('\n');
-      for (const note of notes) assert.ok(files.includes(note), `a person's ${note} is lost`);
+      for (const { file, text } of notes) {
+        const lines = (await runGitAsync(bare, ['show', `main:${file}`])).split('\n').map((line) => line.trim());
+        assert.ok(lines.includes(text), `a person's "${text}" in ${file} is lost`);
+      }
       assert.equal(await runGitAsync(bare, ['rev-list', '--min-parents=2', '--count', 'main']), '0');
       assert.equal(await runGitAsync(bare, ['fsck', '--strict', '--no-dangling']), '');
     },
@@ -200,11 +236,16 @@ function assertChain(app: string, log: string): void {
   for (const version of written) assert.match(version, /^1\.\d+\.0$/, `${app}: a forbidden tag was written`);
 }
 
+const minimumAges: Readonly<Record<string, string>> = {
+  [young]: '  minimumAge: 72h\n',
+  [aging]: '  minimumAge: 3s\n',
+};
+
 function formatRepo(apps: readonly string[], host: string): Record<string, string> {
   return Object.assign(
     {},
     ...apps.map((app) => ({
-      [`${app}/policy.yaml`]: `${formatPolicy(app, `${host}/acme/${app}`)}${app === young ? '  minimumAge: 72h\n' : ''}`,
+      [`${app}/policy.yaml`]: `${formatPolicy(app, `${host}/acme/${app}`)}${minimumAges[app] ?? ''}`,
       [`${app}/deployment.yaml`]: formatDeployment(app, `${host}/acme/${app}:1.0.0`),
     })),
   );
