@@ -1,6 +1,7 @@
 /** Versions that others committed, of which it is told here what became: found in Git's own record. */
 import type { Update } from '../edit/plan.ts';
 import { readMarks } from '../hold/marks.ts';
+import { findBrought } from '../reconcile/find-brought.ts';
 import type { BranchLine } from './branch-line.ts';
 import { holdsVersion } from './holds-version.ts';
 import type { Clock, CommitInfo, RepoHistory, YamlRepo } from './ports.ts';
@@ -39,6 +40,30 @@ export async function listInherited(
   for (const commit of recent.reverse()) {
     const madeMs = clock.nowMs() - Math.max(0, clock.wallMs() - commit.whenMs);
     adopted.push(...(await readUpdates(commit, tools)).map((found) => ({ ...found, commit: commit.id, madeMs })));
+  }
+  return adopted;
+}
+
+/**
+ * What was merged since the branch was at that commit, oldest first: versions of policies whose changes are proposed, by the
+ * commit that brought them to the branch. The time of that may be long ago, so what counts is that it is seen now.
+ */
+export async function listMerged(
+  { since, policies }: { since: string; policies: ReadonlySet<string> },
+  tools: AdoptTools,
+): Promise<readonly AdoptedUpdate[]> {
+  const { line, signal } = tools;
+  const parents = [...findBrought(line.list(), since).keys()].flatMap((commit) => commit.parents);
+  // What was merged may be older than all that was read for others.
+  await line.read(parents, { signal });
+  const brought = findBrought(line.list(), since);
+  const madeMs = tools.clock.nowMs();
+  const adopted: AdoptedUpdate[] = [];
+  for (const [commit, merged] of brought) {
+    const message = merged.map((one) => one.message).join('\n\n');
+    const found = await readUpdates({ ...commit, message }, tools);
+    const proposed = found.filter(({ update }) => policies.has(update.policy));
+    adopted.push(...proposed.map((one) => ({ ...one, commit: commit.id, madeMs })));
   }
   return adopted;
 }

@@ -1,7 +1,7 @@
 /** Waits, after each commit, until the cluster's reconcilers have applied it; in between it tells them that there is something to apply. */
 import { type Problem, toProblem } from '../error/problem.ts';
 import { listReported, type MatchedObjects, matchObjects, type WatchedBranch } from '../reconcile/match-objects.ts';
-import { listInherited } from './adopt-updates.ts';
+import { listInherited, listMerged } from './adopt-updates.ts';
 import { type ApplyOutcome, type AwaitedUpdate, tellOver } from './apply-outcome.ts';
 import { createBell } from './bell.ts';
 import { type BranchLine, createBranchLine } from './branch-line.ts';
@@ -13,6 +13,7 @@ import { findObject, findObjects } from './list-events.ts';
 import type { Metrics } from './metrics-ports.ts';
 import type { PassObserver } from './pass-records.ts';
 import type { Clock, RepoHistory, YamlRepo } from './ports.ts';
+import { isProposed } from './proposing-context.ts';
 import { createRequester, type Requester } from './request-reconcilers.ts';
 import { lingerMs, type Pending, settleUpdate } from './settle-update.ts';
 
@@ -31,7 +32,7 @@ export interface AwaitOptions {
   readonly tell: (outcome: ApplyOutcome) => void;
   /** Tells what keeps a part of the work from being done; undefined once nothing does. */
   readonly createTeller: () => (problem: Problem | undefined) => void;
-  /** Whether nobody else waits for commits that were made before: they are looked for in Git. */
+  /** Whether nobody else waits for what others committed: it is looked for in Git. */
   readonly isAlone: boolean;
 }
 
@@ -49,12 +50,15 @@ interface Watched extends AwaitedRepo {
   readonly requester: Requester;
   readonly tellProblem: (problem: Problem | undefined) => void;
   pending: Pending[];
-  /** As the last pass found it; undefined before one. */
+  /** As the last pass found it, or left it; undefined before one. */
   branch: string | undefined;
+  tip: string | undefined;
   /** What policies are written as, by their keys, as the last pass found them. */
   objects: ReturnType<typeof findObjects>;
-  /** What was waited for before this process began, or began to lead, was looked for. */
-  isRead: boolean;
+  /** Keys of policies whose changes are proposed, as the last pass found them. */
+  proposed: ReadonlySet<string>;
+  /** Up to that commit it was looked for what others committed; undefined before this process looked, or looked since it leads. */
+  lookedTo: string | undefined;
 }
 
 /** Changes come in bursts: what comes within that time is looked at together. */
@@ -86,7 +90,8 @@ export function createAppliedWatch(repos: readonly AwaitedRepo[], options: Await
         requester: createRequester({ ...options, tell: createTeller() }),
         tellProblem: createTeller(),
         objects: new Map(),
-        ...newTerm(options),
+        proposed: new Set(),
+        ...newTerm,
       },
     ]),
   );
@@ -120,7 +125,9 @@ export function createAppliedWatch(repos: readonly AwaitedRepo[], options: Await
       if (repo === undefined || report === undefined) return;
       repo.branch = report.snapshot.branch;
       repo.objects = findObjects(report);
-      repo.line.advance(report.commit ?? report.snapshot.commit);
+      repo.proposed = new Set(report.policies.filter(isProposed).map(({ key }) => key));
+      repo.tip = report.commit ?? report.snapshot.commit;
+      repo.line.advance(repo.tip);
       const spans = times.settle(subject, { report, beganMs });
       const deadlineMs = nowMs() + options.timeoutMs;
       const added = listAwaited(repo, report, { spans, nowMs: nowMs() }).map(
@@ -131,7 +138,7 @@ export function createAppliedWatch(repos: readonly AwaitedRepo[], options: Await
     },
     leave() {
       // Who takes over inherits what was waited for; the next term here inherits from them, once a pass has seen the branch.
-      for (const repo of watched.values()) Object.assign(repo, newTerm(options));
+      for (const repo of watched.values()) Object.assign(repo, newTerm);
     },
     async run({ signal }) {
       reconcilers.onChange(() => bell.ring('softly'));
@@ -143,16 +150,19 @@ export function createAppliedWatch(repos: readonly AwaitedRepo[], options: Await
   };
 }
 
-/** What nobody has looked at yet. */
-function newTerm({ isAlone }: Pick<AwaitOptions, 'isAlone'>): Pick<Watched, 'pending' | 'branch' | 'isRead'> {
-  return { pending: [], branch: undefined, isRead: !isAlone };
-}
+/** Nothing was looked at yet. */
+const newTerm: Pick<Watched, 'pending' | 'branch' | 'tip' | 'lookedTo'> = {
+  pending: [],
+  branch: undefined,
+  tip: undefined,
+  lookedTo: undefined,
+};
 
 /** Does what is to be done for the Yaml repo now; when there is something to do again, by the clock. */
 async function visitRepo(watched: Watched, options: AwaitOptions, signal: AbortSignal): Promise<number> {
   const { branch, line, repo } = watched;
   if (branch === undefined) return Number.POSITIVE_INFINITY;
-  if (!watched.isRead) await inherit(watched, options, signal);
+  if (options.isAlone) await adopt(watched, options, signal);
   if (watched.pending.length === 0) return Number.POSITIVE_INFINITY;
   const { reconcilers, clock } = options;
   const commits = watched.pending.map(({ awaited }) => awaited.commit);
@@ -186,11 +196,12 @@ async function sendRequests(
   { sources, judging }: Pick<MatchedObjects, 'sources'> & { judging: Judging },
   options: { signal: AbortSignal },
 ): Promise<number> {
-  const newest = pending.at(-1);
+  const commits = new Set(pending.map(({ awaited }) => awaited.commit));
+  const newest = line.list().find(({ id }) => commits.has(id))?.id ?? pending.at(-1)?.awaited.commit;
   if (newest === undefined) return Number.POSITIVE_INFINITY;
   const lists = new Set(pending.map(({ awaited }) => judging.findAppliers(awaited)));
   const concerned = new Set([...lists].flat());
-  const errand = { sources, appliers: [...concerned], lineage: line.lineageOf(newest.awaited.commit) };
+  const errand = { sources, appliers: [...concerned], lineage: line.lineageOf(newest) };
   return await requester.send(errand, options);
 }
 
@@ -226,17 +237,26 @@ function listAwaited(
   });
 }
 
-/** What was committed shortly before this process began, and is not applied yet. */
-async function inherit(watched: Watched, { clock, timeoutMs }: AwaitOptions, signal: AbortSignal): Promise<void> {
-  const { repo, line, subject, objects } = watched;
-  await line.read([], { signal });
-  const known = new Set(watched.pending.map(({ awaited }) => awaited.commit));
-  const adopted = await listInherited({ maxAgeMs: timeoutMs, known }, { repo, line, clock, signal });
-  const inherited = adopted.map((found): Pending => {
-    const about = findObject(found.update.policy, objects);
-    const awaited = { ...found, subject, about, seenMs: undefined };
-    return { awaited, deadlineMs: found.madeMs + timeoutMs, isTold: false, isInherited: true };
+/** What others committed: shortly before this process began, and is not applied yet, or since the last look, by a merge. */
+async function adopt(watched: Watched, { clock, timeoutMs }: AwaitOptions, signal: AbortSignal): Promise<void> {
+  const { repo, line, subject, objects, proposed, lookedTo } = watched;
+  if (lookedTo !== undefined && proposed.size === 0) {
+    watched.lookedTo = watched.tip;
+    return;
+  }
+  const known = watched.pending.map(({ awaited }) => awaited.commit);
+  await line.read(lookedTo === undefined ? known : [...known, lookedTo], { signal });
+  if (line.list()[0]?.id === lookedTo) return;
+  const tools = { repo, line, clock, signal };
+  const isInherited = lookedTo === undefined;
+  const adopted = isInherited
+    ? await listInherited({ maxAgeMs: timeoutMs, known: new Set(known) }, tools)
+    : await listMerged({ since: lookedTo, policies: proposed }, tools);
+  const found = adopted.map((one): Pending => {
+    const about = findObject(one.update.policy, objects);
+    const awaited = { ...one, subject, about, seenMs: undefined };
+    return { awaited, deadlineMs: one.madeMs + timeoutMs, isTold: false, isInherited };
   });
-  watched.isRead = true;
-  watched.pending = [...inherited, ...watched.pending];
+  watched.lookedTo = line.list()[0]?.id;
+  watched.pending = [...found, ...watched.pending];
 }

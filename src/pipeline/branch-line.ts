@@ -37,6 +37,8 @@ export function createBranchLine(
 ): BranchLine {
   let tip: string | undefined;
   let readFor: string | undefined;
+  /** There is no more of it to be read. */
+  let isWhole = false;
   let commits: readonly CommitInfo[] = [];
   let ids: ReadonlySet<string> = new Set();
   let lookedMs = Number.NEGATIVE_INFINITY;
@@ -45,13 +47,15 @@ export function createBranchLine(
 
   async function read(wanted: readonly string[], { signal }: CallOptions): Promise<void> {
     const from = tip;
-    if (from === undefined || from === readFor) return;
-    for (let count = firstCount; ; count *= growth) {
+    const hasAll = () => wanted.every((id) => ids.has(id));
+    const isKnown = from === readFor;
+    if (from === undefined || (isKnown && (isWhole || hasAll()))) return;
+    for (let count = isKnown ? growth * commits.length : firstCount; ; count *= growth) {
       const listed = await repo.listCommits(from, { count, signal });
       commits = listed.commits;
       ids = new Set(commits.map(({ id }) => id));
-      const isEnd = listed.complete || listed.cut !== undefined || count >= maxCount;
-      if (isEnd || wanted.every((id) => ids.has(id))) break;
+      isWhole = listed.complete || listed.cut !== undefined || count >= maxCount;
+      if (isWhole || hasAll()) break;
     }
     readFor = from;
   }

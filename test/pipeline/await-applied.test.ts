@@ -8,6 +8,7 @@ import { createAppliedWatch } from '../../src/pipeline/await-applied.ts';
 import type { StatusEvent } from '../../src/pipeline/cluster-ports.ts';
 import type { WholeReport } from '../../src/pipeline/commit-and-propose.ts';
 import type { CommitInfo, RepoHistory, YamlRepo } from '../../src/pipeline/ports.ts';
+import type { Policy } from '../../src/policy/policy.ts';
 import { readApplication } from '../../src/reconcile/read-application.ts';
 import { readGitRepository, readHelmRelease, readKustomization } from '../../src/reconcile/read-flux.ts';
 import { formatName, type ReconcilerObject } from '../../src/reconcile/reconciler-object.ts';
@@ -51,6 +52,13 @@ function fakeBranch(clock: { wallMs(): number }) {
       const parents = commits[0] === undefined ? [] : [commits[0].id];
       commits.unshift({ id, parents, tree: '', message, author, whenMs: clock.wallMs(), text, file });
     },
+    /** Merges the newest commit into the one before. */
+    merge(id: string) {
+      const [merged, base] = commits;
+      assert.ok(merged !== undefined && base !== undefined);
+      const parents = [base.id, merged.id];
+      commits.unshift({ ...merged, id, parents, message: 'Merge', whenMs: clock.wallMs() });
+    },
     fail(error: Error | undefined) {
       fault = error;
     },
@@ -70,7 +78,7 @@ function fakeBranch(clock: { wallMs(): number }) {
       },
       async findGoneFiles({ from, to }: { from: string; to: string }) {
         const commit = commits.find(({ id }) => id === from);
-        assert.deepEqual(commit?.parents, [to]);
+        assert.equal(commit?.parents[0], to);
         return new Map([[commit?.file ?? '', from]]);
       },
       findFiles: async (commit: string, paths: Iterable<string>) => new Map([...paths].map((path) => [path, commit])),
@@ -147,11 +155,15 @@ const web = { apiVersion: 'image.toolkit.fluxcd.io/v1', kind: 'ImagePolicy', nam
 const update = (to: string, policy = 'shop/web'): Update => ({ policy, image: 'ghcr.io/acme/web', from: '1.0', to });
 
 /** What a pass tells that committed these. */
-function report(tip: string, made: readonly { commit: string; update: Update; file?: string }[] = []): WholeReport {
+function report(
+  tip: string,
+  made: readonly { commit: string; update: Update; file?: string }[] = [],
+  mode?: Policy['mode'],
+): WholeReport {
   return {
     snapshot: { commit: tip, branch: 'main', files: [] },
     commit: made.at(-1)?.commit,
-    policies: [{ key: 'shop/web', object: web }],
+    policies: [{ key: 'shop/web', object: web, mode }],
     commits: made.map((one) => ({
       commit: one.commit,
       group: undefined,
@@ -819,4 +831,75 @@ describe('createAppliedWatch, after a restart', () => {
         },
         { isAlone },
       ));
+});
+
+describe('createAppliedWatch, where people merge what is proposed', () => {
+  const message = 'shop/web: 1.0 → 1.1\n\nTallyman-Update: shop/web ghcr.io/acme/web 1.0 -> 1.1\n';
+  const isAlone = true;
+  const begin = async ({ reconcilers, watch, pass }: Scene, mode: Policy['mode'] = 'pull-request') => {
+    reconcilers.put(source(a), apps({ lastAppliedRevision: at(a) }));
+    watch.end('deploy', { report: report(a, [], mode) });
+    await pass();
+  };
+  const ways: [string, string, (branch: Scene['branch']) => void][] = [
+    ['a merge, however old what it brings is', c, (branch) => branch.merge(c)],
+    ['a squash or a rebase', b, () => {}],
+  ];
+  for (const [way, tip, merge] of ways)
+    it(`asks for it and tells it, by ${way}`, () =>
+      withWatch(
+        async (scene) => {
+          await begin(scene);
+          const { reconcilers, branch, clock, watch, pass, told } = scene;
+          branch.commit(b, 'web:1.1', message);
+          clock.pass(2 * timeoutMs);
+          merge(branch);
+          watch.end('deploy', { report: report(tip, [], 'pull-request') });
+          await pass();
+          assert.deepEqual(reconcilers.asked, ['GitRepository flux-system/deploy']);
+          reconcilers.put(source(tip), apps({ lastAppliedRevision: at(tip) }));
+          await pass();
+          watch.end('deploy', { report: report(tip, [], 'pull-request') });
+          await pass(timeoutMs);
+          assert.deepEqual(told, ['applied shop/web 1.1 apps']);
+        },
+        { isAlone },
+      ));
+
+  const others: [string, string, Policy['mode'], boolean][] = [
+    ['of a policy that is not proposed', message, 'commit', isAlone],
+    ['of a policy that is not here', message.replaceAll('shop/web', 'shop/api'), 'pull-request', isAlone],
+    ['that several workers may all see', message, 'pull-request', false],
+    ["of a person's own", 'Update web', 'pull-request', isAlone],
+  ];
+  for (const [what, text, mode, alone] of others)
+    it(`tells nothing of a version ${what}`, () =>
+      withWatch(
+        async (scene) => {
+          await begin(scene, mode);
+          scene.branch.commit(b, 'web:1.1', text);
+          scene.watch.end('deploy', { report: report(b, [], mode) });
+          await scene.pass();
+          scene.reconcilers.put(source(b), apps({ lastAppliedRevision: at(b) }));
+          await scene.pass();
+          assert.deepEqual([scene.told, scene.reconcilers.asked], [[], []]);
+        },
+        { isAlone: alone },
+      ));
+
+  it('asks for the newest of what was merged and what was committed', () =>
+    withWatch(
+      async (scene) => {
+        await begin(scene);
+        const { reconcilers, branch, watch, pass } = scene;
+        await scene.commit(b, '1.0 api:2', { policy: 'shop/api' });
+        branch.commit(c, 'web:1.1 api:2', message);
+        reconcilers.put(source(b));
+        watch.end('deploy', { report: report(c, [], 'pull-request') });
+        await pass(10_000);
+        const twice = ['GitRepository flux-system/deploy', 'GitRepository flux-system/deploy'];
+        assert.deepEqual(reconcilers.asked, twice);
+      },
+      { isAlone },
+    ));
 });
