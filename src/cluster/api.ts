@@ -1,9 +1,10 @@
 /** Calls to the Kubernetes API: one place that signs in, bounds time and size, and says what an answer means. */
-import http from 'node:http';
+import type http from 'node:http';
 import https from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { printable } from '../error/printable.ts';
 import { TallymanError } from '../error/tallyman-error.ts';
+import { createSignIn } from './sign-in.ts';
 
 export interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -62,17 +63,14 @@ const maxLineBytes = 8 * 1024 * 1024;
 /** The server ends a watch after that time; half a minute later the connection is taken for dead. */
 const watchSeconds = 300;
 
-/** Nothing is contacted yet. Throws `ConfigInvalid` where the kubeconfig names no cluster. */
-export function createKubernetesApi(kubeConfig: KubeConfig): KubernetesApi {
-  const cluster = kubeConfig.getCurrentCluster();
-  if (cluster === null) {
-    throw new TallymanError('ConfigInvalid', 'Cannot use the kubeconfig: its context names no cluster, one was wanted');
-  }
+/** Nothing is contacted yet. Throws `ConfigInvalid` as `load` does, and where the kubeconfig names no cluster. */
+export function createKubernetesApi(load: () => KubeConfig): KubernetesApi {
+  const signIn = createSignIn(load);
+  const { cluster, namespace } = signIn;
   const base = new URL(cluster.server);
-  const { Agent, request: send } = base.protocol === 'http:' ? http : https;
-  const agent = new Agent({ keepAlive: true, keepAliveMsecs: 15_000, maxSockets: 64 });
+  const agent = new https.Agent({ keepAlive: true, keepAliveMsecs: 15_000, maxSockets: 64 });
   // A watch holds its connection for minutes: one more must not wait for others, nor keep requests waiting.
-  const watchAgent = new Agent({ keepAlive: true, keepAliveMsecs: 15_000 });
+  const watchAgent = new https.Agent({ keepAlive: true, keepAliveMsecs: 15_000 });
 
   /** The answer's head; its body is to be read. */
   async function open(request: ApiRequest, signal: AbortSignal, by = agent): Promise<http.IncomingMessage> {
@@ -88,19 +86,21 @@ export function createKubernetesApi(kubeConfig: KubeConfig): KubernetesApi {
         ...(payload && { 'Content-Type': contentType, 'Content-Length': payload.length }),
       },
     };
-    await signIn(kubeConfig, options);
+    await signIn.apply(options, signal);
     // The library makes an agent for each call, and so a connection; its own is needed only to go through a proxy.
-    if (cluster?.proxyUrl === undefined) options.agent = by;
-    return await new Promise((resolve, reject) => {
-      const sent = send(url, { ...options, method, signal });
+    if (cluster.proxyUrl === undefined) options.agent = by;
+    const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+      const sent = https.request(url, { ...options, method, signal });
       sent.once('response', resolve).once('error', reject);
       sent.setNoDelay(true);
       sent.end(payload);
     });
+    if (response.statusCode === 401) signIn.renew();
+    return response;
   }
 
   return {
-    namespace: kubeConfig.getContextObject(kubeConfig.getCurrentContext())?.namespace?.trim() || 'default',
+    namespace,
     async request<Body>(request: ApiRequest): Promise<ApiAnswer<Body>> {
       const limit = AbortSignal.timeout(request.timeoutMs ?? answerTimeoutMs);
       const stop = joinSignals(request.signal, limit);
@@ -145,21 +145,6 @@ export function createKubernetesApi(kubeConfig: KubeConfig): KubernetesApi {
       watchAgent.destroy();
     },
   };
-}
-
-async function signIn(kubeConfig: KubeConfig, options: https.RequestOptions): Promise<void> {
-  try {
-    await kubeConfig.applyToHTTPSOptions(options);
-  } catch (cause) {
-    throw new TallymanError(
-      'ClusterDenied',
-      'Cannot sign in to Kubernetes: the credentials that the service account or the kubeconfig names cannot be read, readable ones were wanted',
-      { cause },
-    );
-  }
-  const headers = options.headers as Record<string, string>;
-  // A token from a file may end with a line break, which no header bears.
-  if (headers.Authorization !== undefined) headers.Authorization = headers.Authorization.trim();
 }
 
 /** Aborts when one of both does; `release` lets go of them, for the first may live as long as the process. */

@@ -12,7 +12,11 @@ export interface ClusterPlace {
 const tokenFile = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
 /** The API server that the configuration names; nothing is contacted yet. Throws `ConfigInvalid`. */
-export function connectCluster({ kubeconfig, context }: ClusterPlace): KubernetesApi {
+export function connectCluster(place: ClusterPlace): KubernetesApi {
+  return createKubernetesApi(() => loadKubeConfig(place));
+}
+
+function loadKubeConfig({ kubeconfig, context }: ClusterPlace): KubeConfig {
   const config = new KubeConfig();
   if (kubeconfig === undefined) {
     if (process.env.KUBERNETES_SERVICE_HOST === undefined || !existsSync(tokenFile)) {
@@ -22,7 +26,7 @@ export function connectCluster({ kubeconfig, context }: ClusterPlace): Kubernete
       throw new TallymanError('ConfigInvalid', message, { remedy });
     }
     config.loadFromCluster();
-    return createKubernetesApi(config);
+    return config;
   }
   try {
     config.loadFromFile(kubeconfig);
@@ -36,5 +40,5 @@ export function connectCluster({ kubeconfig, context }: ClusterPlace): Kubernete
     throw new TallymanError('ConfigInvalid', message);
   }
   if (context !== undefined) config.setCurrentContext(context);
-  return createKubernetesApi(config);
+  return config;
 }

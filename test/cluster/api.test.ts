@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
+import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, before, describe, it, type TestContext } from 'node:test';
 import { inspect } from 'node:util';
 import { connectCluster } from '../../src/cluster/connect.ts';
 import { formatPath } from '../../src/cluster/resource-path.ts';
@@ -88,28 +89,39 @@ describe('the Kubernetes API', () => {
   });
 });
 
-it('repeats nothing of a line that is no JSON', async (t) => {
-  const server = createServer((_request, response) => response.end('{"token":hunter2}\n'));
+const tlsFolder = new URL('../registry/tls/', import.meta.url);
+const tls = {
+  cert: readFileSync(new URL('localhost-cert.pem', tlsFolder), 'utf8'),
+  key: readFileSync(new URL('localhost-key.pem', tlsFolder), 'utf8'),
+};
+
+/** An API server as no real one is, and a kubeconfig for it. */
+async function serve(t: TestContext, user: object, answer: RequestListener) {
+  const server = createServer(tls, answer);
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const folder = mkdtempSync(join(tmpdir(), 'tallyman-api-'));
   t.after(() => {
     server.close();
     rmSync(folder, { recursive: true });
   });
-  const kubeconfig = join(folder, 'kubeconfig');
-  const cluster = {
-    server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    'insecure-skip-tls-verify': true,
+  const address = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { folder, kubeconfig: writeKubeconfig(folder, address, user) };
+}
+
+function writeKubeconfig(folder: string, server: string, user: object = {}): string {
+  const file = join(folder, 'kubeconfig');
+  const content = {
+    clusters: [{ name: 'c', cluster: { server, 'insecure-skip-tls-verify': true } }],
+    users: [{ name: 'u', user }],
+    contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+    'current-context': 'c',
   };
-  writeFileSync(
-    kubeconfig,
-    JSON.stringify({
-      clusters: [{ name: 'c', cluster }],
-      users: [{ name: 'u', user: {} }],
-      contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
-      'current-context': 'c',
-    }),
-  );
+  writeFileSync(file, JSON.stringify(content));
+  return file;
+}
+
+it('repeats nothing of a line that is no JSON', async (t) => {
+  const { kubeconfig } = await serve(t, {}, (_request, response) => response.end('{"token":hunter2}\n'));
   const api = connectCluster({ kubeconfig });
   const watch = async () => {
     for await (const _line of api.watch({ path: '/x', signal })) assert.fail('that was a line');
@@ -124,11 +136,64 @@ it('repeats nothing of a line that is no JSON', async (t) => {
   api.close();
 });
 
+it('waits for a program that gives credentials no longer than for an answer', async (t) => {
+  const apiVersion = 'client.authentication.k8s.io/v1';
+  const folder = mkdtempSync(join(tmpdir(), 'tallyman-exec-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const begun = join(folder, 'begun');
+  const program = `require('node:fs').appendFileSync(${JSON.stringify(begun)}, 'begun'); setTimeout(() => {}, 3000)`;
+  const exec = { apiVersion, command: process.execPath, args: ['-e', program] };
+  const { kubeconfig } = await serve(t, { exec }, (_request, response) => response.end('{}'));
+  const api = connectCluster({ kubeconfig });
+  const ended: string[] = [];
+  const ask = (by: AbortSignal, timeoutMs: number) => api.request({ method: 'GET', path: '/x', signal: by, timeoutMs });
+  await assert.rejects(ask(signal, 300), hasCode('ClusterUnavailable', /did not come in time/));
+  const stop = new AbortController();
+  const stopped = ask(stop.signal, 60_000).catch((error: Error) => ended.push(error.message));
+  stop.abort(new Error('stopped'));
+  await stopped;
+  assert.deepEqual(ended, ['stopped']);
+  // The program that was begun first says nothing in the end, and no other was begun meanwhile.
+  await assert.rejects(ask(signal, 60_000), hasCode('ClusterDenied', /cannot be read/));
+  assert.equal(readFileSync(begun, 'utf8'), 'begun');
+  api.close();
+});
+
+it('reads a token anew that is not accepted, whatever the clock says', async (t) => {
+  const seen: (string | undefined)[] = [];
+  const { folder, kubeconfig } = await serve(t, {}, ({ headers }, response) => {
+    seen.push(headers.authorization);
+    response.writeHead(headers.authorization === 'Bearer second' ? 200 : 401).end('{}');
+  });
+  const tokenFile = join(folder, 'token');
+  const { server } = JSON.parse(readFileSync(kubeconfig, 'utf8')).clusters[0].cluster;
+  writeKubeconfig(folder, server, { 'auth-provider': { name: 'tokenFile', config: { tokenFile } } });
+  writeFileSync(tokenFile, 'first\n');
+  const api = connectCluster({ kubeconfig });
+  const ask = () => api.request({ method: 'GET', path: '/x', signal });
+  await assert.rejects(ask(), hasCode('ClusterDenied', /does not accept who asks/));
+  writeFileSync(tokenFile, 'second\n');
+  assert.equal((await ask()).kind, 'done');
+  writeKubeconfig(folder, 'https://127.0.0.1:1', { token: 'of-another' });
+  writeFileSync(tokenFile, 'third\n');
+  assert.equal((await ask()).kind, 'done');
+  assert.deepEqual(seen, ['Bearer first', 'Bearer second', 'Bearer second']);
+  api.close();
+});
+
 describe('connectCluster', () => {
   it('says which kubeconfig cannot be read', () => {
     const missing = () => connectCluster({ kubeconfig: 'no/such.kubeconfig' });
     assert.throws(missing, hasCode('ConfigInvalid', /"no\/such.kubeconfig"/));
   });
+
+  for (const server of ['http://127.0.0.1:8001', 'not an address'])
+    it(`does not talk to ${server}`, (t) => {
+      const folder = mkdtempSync(join(tmpdir(), 'tallyman-api-'));
+      t.after(() => rmSync(folder, { recursive: true }));
+      const connect = () => connectCluster({ kubeconfig: writeKubeconfig(folder, server) });
+      assert.throws(connect, hasCode('ConfigInvalid', new RegExp(`"${server}", an https address was wanted`)));
+    });
 
   it('wants a pod where no kubeconfig is named', () => {
     assert.throws(() => connectCluster({}), hasCode('ConfigInvalid', /a pod with a service account was wanted/));
