@@ -1,13 +1,6 @@
 /** Time as it passes, whatever the machine's clock is set to. */
 import { uptime } from 'node:os';
 
-export interface SteadyClock {
-  /** Milliseconds since 1970, UTC. */
-  readonly nowMs: () => number;
-  /** From now on it is that time: what others who are to agree have. */
-  readonly setTo: (nowMs: number) => void;
-}
-
 /** Where its times come from: the machine's clock, and two that are never set, of which one stands still while the machine sleeps. */
 interface Sources {
   readonly wallMs: () => number;
@@ -25,15 +18,15 @@ const machine: Sources = {
 const lookMs = 1000;
 const coarseMs = 1000;
 
-/** Begins at what the machine's clock shows now. `everyMs` 0: each time tells at once that the machine slept. */
+/** Tells milliseconds since 1970, UTC; begins at what the machine's clock shows now. `everyMs` 0: each time tells at once that the machine slept. */
 export function createSteadyClock(
   { wallMs, awakeMs, uptimeMs }: Sources = machine,
   { everyMs = lookMs } = {},
-): SteadyClock {
-  let zeroMs = wallMs() - awakeMs();
+): () => number {
+  const zeroMs = wallMs() - awakeMs();
   const aheadMs = uptimeMs() - awakeMs();
   let [sleptMs, lookedMs] = [0, awakeMs()];
-  const nowMs = (): number => {
+  return () => {
     const awake = awakeMs();
     if (awake - lookedMs >= everyMs) {
       lookedMs = awake;
@@ -41,11 +34,5 @@ export function createSteadyClock(
       if (asleep > sleptMs + coarseMs) sleptMs = asleep;
     }
     return Math.round(zeroMs + awake + sleptMs);
-  };
-  return {
-    nowMs,
-    setTo(time) {
-      zeroMs += time - nowMs();
-    },
   };
 }

@@ -24,7 +24,7 @@ import { type Measured, openMetrics } from './measured.ts';
 import { openRegistry } from './open-registry.ts';
 import { findStateDir, openRepo } from './open-repo.ts';
 import { startServer } from './start-server.ts';
-import { steadyClock, systemClock } from './system-clock.ts';
+import { systemClock } from './system-clock.ts';
 
 /** Makes the adapters that the configuration asks for. Nothing is contacted yet but the cluster, where it has secrets. */
 export const openSession: OpenSession = async (config, log) => {
@@ -89,7 +89,7 @@ async function openShared(
 ): Promise<SharedWork> {
   const { openSharedWork } = await import('../redis/open-shared-work.ts');
   const access = readRedisAccess(config, { places, readPem: createCertificateReader(places.readClusterSecret) });
-  return openSharedWork({ ...access, log }, { onTime: steadyClock.setTo });
+  return openSharedWork({ ...access, log });
 }
 
 /** What is waited at start for the first answers about Secrets: a first pass without them would fail for nothing. */
@@ -113,7 +113,7 @@ async function openCluster(
     pod: { name, namespace, uid },
     log,
     leaderElection: findLeaderElection(kubernetes, { sharesWork: config.redis !== undefined }),
-    elapsedMs: createSteadyClock(undefined, { everyMs: 0 }).nowMs,
+    elapsedMs: createSteadyClock(undefined, { everyMs: 0 }),
   });
   await cluster.secrets.open({ patienceMs: secretPatienceMs });
   return cluster;

@@ -30,10 +30,14 @@ function tagToAsk(decision: Decision, sources: TimeSources): string | undefined 
   return kind === 'update' || policy.select.kind === 'digest' || unpinned.has(tag) ? tag : undefined;
 }
 
-type TimeSources = Pick<Gathering, 'lookup' | 'firstSeen'>;
+type TimeSources = Pick<Gathering, 'lookup' | 'firstSeen' | 'aheadMs'>;
 
 /** The clock of what waits for its age begins with the first look behind the tag; where the registry tells times, that look shows later whether it was moved. */
-function isToLookBehind(decision: Decision, waits: string, { lookup, firstSeen }: TimeSources): boolean {
+function isToLookBehind(
+  decision: Decision,
+  waits: string,
+  { lookup, firstSeen }: Pick<TimeSources, 'lookup' | 'firstSeen'>,
+): boolean {
   const { policy, byLedger } = decision;
   if (!byLedger && !isAging(policy)) return false;
   const digestSeenMs = firstSeen.entryOf(policy.repository, waits)?.digestSeenMs;
@@ -60,20 +64,20 @@ export async function confirmDecisions(
 ): Promise<ConfirmedDecisions> {
   const sources = new Map<string, ImageSource>();
   const failed = new Map<Policy, Problem>();
-  const { lookup, firstSeen } = options;
+  const { lookup } = options;
   let all = decisions;
   for (;;) {
-    const asking = findQuestions(all, { failed, lookup, firstSeen });
+    const asking = findQuestions(all, { ...options, failed });
     if (asking.size === 0) break;
     await lookup.fetchManifests([...asking.values()]);
     const isRecorded = ([{ policy, byLedger }]: [Decision, ManifestQuestion]) =>
       byLedger || isAging(policy) || isWatchable(policy);
     const recorded = [...asking].filter(isRecorded).map(([, question]) => question);
-    await recordAnswers(recorded, { lookup, firstSeen });
+    await recordAnswers(recorded, options);
     const learned: Decision[] = [];
     for (const decision of all) {
       const question = asking.get(decision);
-      const answer = question && answerOf(decision, question, { lookup, firstSeen });
+      const answer = question && answerOf(decision, question, options);
       if (question === undefined || answer === undefined) learned.push(decision);
       else if ('error' in answer) failed.set(decision.policy, toPolicyProblem(decision.policy, answer.error));
       else learned.push(await learn(decision, question.tag, { ...options, manifest: answer.value, sources }));
@@ -102,20 +106,20 @@ function findQuestions(
 function answerOf(
   decision: Decision,
   question: ManifestQuestion,
-  { lookup, firstSeen }: TimeSources,
+  { lookup, firstSeen }: Pick<TimeSources, 'lookup' | 'firstSeen'>,
 ): Answer<ManifestInfo> {
   const fault = restsOnLedger(decision) ? firstSeen.faultOf(decision.policy.repository) : undefined;
   return fault ?? lookup.manifestOf(question);
 }
 
 /** A tag whose time has come is looked at anew: what was seen behind it before may be there no more. */
-function toQuestion(decision: Decision, tag: string, { lookup, firstSeen }: TimeSources): ManifestQuestion {
+function toQuestion(decision: Decision, tag: string, { lookup, firstSeen, aheadMs }: TimeSources): ManifestQuestion {
   const { policy, selection } = decision;
   const { repository, platforms, minimumAgeMs } = policy;
   const isDue = isAging(policy) && tag !== selection.waits;
   const entry = firstSeen.entryOf(repository, tag);
   const agedFromMs = isDue ? startAge(entry, tellPushTime(decision, tag, lookup)) : undefined;
-  const notBeforeMs = agedFromMs === undefined ? undefined : agedFromMs + minimumAgeMs;
+  const notBeforeMs = agedFromMs === undefined ? undefined : agedFromMs + minimumAgeMs - aheadMs;
   return { repository, tag, platforms: platforms.length > 0, ...(notBeforeMs !== undefined && { notBeforeMs }) };
 }
 
@@ -145,14 +149,15 @@ async function learn(
 /** Has the ledger take in what is behind the tags, as far as the registry answered. */
 export async function recordAnswers(
   questions: readonly ManifestQuestion[],
-  { lookup, firstSeen }: TimeSources,
+  { lookup, firstSeen, aheadMs }: TimeSources,
 ): Promise<void> {
   const byRepository = groupBy(questions, ({ repository }) => formatCanonical(repository));
   const recording = [...byRepository.values()].map(async (same) => {
     const sightings = same.flatMap((question) => {
       const answer = lookup.manifestOf(question);
       if ('error' in answer) return [];
-      return [{ tag: question.tag, digest: answer.value.digest, lookedMs: answer.sinceMs }];
+      const lookedMs = answer.sinceMs === undefined ? undefined : answer.sinceMs + aheadMs;
+      return [{ tag: question.tag, digest: answer.value.digest, lookedMs }];
     });
     const [first] = same;
     if (first !== undefined && sightings.length > 0) await firstSeen.recordDigests(first.repository, sightings);

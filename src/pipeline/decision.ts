@@ -12,7 +12,7 @@ import type { Ledger } from './job-ports.ts';
 import type { ImageLookup } from './look-up-images.ts';
 import { type PackedListing, unpackListing } from './pack-listing.ts';
 import { needsPushTimes } from './policy-problems.ts';
-import type { TagListing } from './ports.ts';
+import type { Clock, TagListing } from './ports.ts';
 import { recallSelection, rememberSelection, type SelectionQuestion } from './remember-selection.ts';
 
 export interface SelectOptions {
@@ -23,10 +23,7 @@ export interface SelectOptions {
   readonly watches: boolean;
   /** Hosts that policies may name; undefined allows all. */
   readonly allowedRegistries: readonly string[] | undefined;
-  /** The moment that ages are counted to, in milliseconds since 1970. */
-  readonly nowMs: number;
-  /** What clocks on the wall show, in milliseconds since 1970: windows are of the day. */
-  readonly wallMs: number;
+  readonly clock: Pick<Clock, 'nowMs' | 'wallMs'>;
   /** Also why each tag was not chosen; else `tags` of the selections are empty, for thousands of policies keep them. */
   readonly verdicts: boolean;
   /** By the keys of the policies that a person holds, as far as they were asked for. */
@@ -47,7 +44,14 @@ export interface Decision {
 }
 
 /** What decisions are made of, and where their problems go. */
-export type Gathering = SelectOptions & { readonly problems: Problem[]; readonly firstSeen: FirstSeen };
+export interface Gathering extends SelectOptions {
+  readonly problems: Problem[];
+  readonly firstSeen: FirstSeen;
+  /** The moment that ages are counted to, in milliseconds since 1970, by the ledger's clock. */
+  readonly nowMs: number;
+  /** So far is that clock ahead of the one here, by which answers of registries are dated. */
+  readonly aheadMs: number;
+}
 
 /** The selection by what was asked until now: as it was made before from the same, or anew. */
 export async function selectByFacts(

@@ -81,10 +81,10 @@ async function judgeTags(
   const answer = lookup.tagsOf(policy.repository);
   if ('error' in answer) return [];
   const listing = unpackListing(answer.value);
-  const ownMs = context.clock.nowMs();
-  const now = await askTime(context.ledger, { nowMs: ownMs, signal });
-  const nowMs = 'error' in now ? ownMs : now.value;
-  const firstSeen = createFirstSeen(context.ledger, { now, signal });
+  const { ledger, clock } = context;
+  const now = await askTime(ledger, { clock, signal });
+  const nowMs = 'error' in now ? clock.nowMs() : now.value;
+  const firstSeen = createFirstSeen(ledger, { now, signal });
   const isByLedger = needsLedger(policy, answer.value);
   if (needsPushTimes(policy)) await firstSeen.recordTags(policy.repository, isByLedger ? listing.tags : []);
   const facts = gatherFacts(policy, listing, { firstSeen });

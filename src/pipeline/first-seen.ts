@@ -6,6 +6,7 @@ import type { LedgerEntry, Sighting } from '../sighting/sighting.ts';
 import type { Answer } from './answer.ts';
 import type { Ledger } from './job-ports.ts';
 import { needsPushTimes } from './policy-problems.ts';
+import type { Clock } from './ports.ts';
 
 type Entries = ReadonlyMap<string, LedgerEntry>;
 
@@ -99,13 +100,13 @@ function unpack(name: string, text: string): Entries {
   return unpacked.entries;
 }
 
-/** The time that ages count to; `nowMs` where the ledger has no clock of its own. */
+/** The time that ages count to; that of the clock here where the ledger has none of its own. */
 export async function askTime(
   ledger: Pick<Ledger, 'nowMs'>,
-  { nowMs, signal }: { nowMs: number; signal: AbortSignal },
+  { clock, signal }: { clock: Pick<Clock, 'nowMs'>; signal: AbortSignal },
 ): Promise<Answer<number>> {
   try {
-    return { value: (await ledger.nowMs({ signal })) ?? nowMs };
+    return { value: (await ledger.nowMs({ signal })) ?? clock.nowMs() };
   } catch (error) {
     signal.throwIfAborted();
     return { error };

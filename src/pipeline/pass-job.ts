@@ -28,6 +28,8 @@ export interface PassJobOptions {
 }
 
 const maxBackoffMs = 15 * 60_000;
+/** What waits for a time is not tried again sooner, whatever clocks do. */
+const minRestMs = 1000;
 
 /** Between two passes over one Yaml repo, also after failures. */
 export function findLongestPauseMs(intervalMs: number): number {
@@ -67,7 +69,7 @@ export function createPassJob(repos: readonly WatchedRepo[], options: PassJobOpt
       await options.scans.add(report.questions.map(requestScan), { signal });
       // What waits for its age is written when it has it.
       const restMs =
-        report.wakeMs === undefined ? Number.POSITIVE_INFINITY : Math.max(0, report.wakeMs - clock.nowMs());
+        report.wakeMs === undefined ? Number.POSITIVE_INFINITY : Math.max(minRestMs, report.wakeMs - clock.nowMs());
       return { againMs: Math.min(vary(intervalMs), restMs) };
     } catch (error) {
       // Stopped on the way: whoever is there makes it.

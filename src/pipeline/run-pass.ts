@@ -56,7 +56,7 @@ export interface PlannedPass {
   /** By the keys of the policies that a person holds, of those that were asked for: all with something to write. */
   readonly holds: ReadonlyMap<string, Hold>;
   readonly problems: readonly Problem[];
-  /** When a version that waits for its age may be written, in milliseconds since 1970; undefined where none waits for that. */
+  /** As that of `SelectedImages`. */
   readonly wakeMs: number | undefined;
 }
 
@@ -164,7 +164,7 @@ export async function planPass(context: PassContext, lookup: ImageLookup, option
     message: edits.length === 0 ? undefined : formatCommitMessage(edits, said),
     holds,
     problems: [...contents.problems, ...selected.problems, ...planned.problems, ...listHeld(targets, selected, holds)],
-    wakeMs: earliest(selected.selections.map(({ wakeMs }) => wakeMs)),
+    wakeMs: selected.wakeMs,
   };
 }
 
@@ -173,14 +173,7 @@ export function toSelecting(
   { ledger, allowedRegistries, clock, poller }: PassContext,
   { signal }: { signal: AbortSignal },
 ) {
-  return {
-    ledger,
-    allowedRegistries,
-    nowMs: clock.nowMs(),
-    wallMs: clock.wallMs(),
-    watches: poller !== undefined,
-    signal,
-  };
+  return { ledger, allowedRegistries, clock, watches: poller !== undefined, signal };
 }
 
 interface Stages {
@@ -223,6 +216,7 @@ async function chooseAgain(
     selections: [...free.selections.filter(isFree), ...again.selections],
     sources: new Map([...free.sources, ...again.sources]),
     problems: [...free.problems.filter(isFree), ...again.problems],
+    wakeMs: earliest([free.wakeMs, again.wakeMs]),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Lists, selects, and makes sure that what is selected can be pulled and runs where it shall. */
+import { earliest } from '../collection/earliest.ts';
 import { groupBy } from '../collection/group-by.ts';
 import type { Problem } from '../error/problem.ts';
 import { formatCanonical } from '../image/reference.ts';
@@ -35,6 +36,8 @@ export interface SelectedImages {
   /** By `image:version` as updates name them: where the image says it comes from. */
   readonly sources: ReadonlyMap<string, ImageSource>;
   readonly problems: readonly Problem[];
+  /** When the first version that waits may be written, in milliseconds since 1970 by the clock here; undefined where none waits for a time. */
+  readonly wakeMs: number | undefined;
 }
 
 /**
@@ -43,7 +46,7 @@ export interface SelectedImages {
  * or one by the tags that were last known.
  */
 export async function selectImages(targets: readonly Target[], given: SelectOptions): Promise<SelectedImages> {
-  const { lookup, allowedRegistries } = given;
+  const { lookup, allowedRegistries, ledger, clock, signal } = given;
   const byPolicy = groupBy(
     targets.filter(({ policy }) => !policy.suspend),
     ({ policy }) => policy,
@@ -54,22 +57,22 @@ export async function selectImages(targets: readonly Target[], given: SelectOpti
     if (fault !== undefined) problems.push(fault);
     return fault === undefined;
   });
-  const now = await askTime(given.ledger, given);
+  const now = await askTime(ledger, given);
   const usable = 'error' in now ? leaveOutTimed(allowed, { error: now.error, problems }) : allowed;
-  const options = { ...given, nowMs: 'error' in now ? given.nowMs : now.value };
+  const ownMs = clock.nowMs();
+  const nowMs = 'error' in now ? ownMs : now.value;
   await lookup.listTags(usable.map((policy) => ({ repository: policy.repository, pushTimes: needsPushTimes(policy) })));
-  const firstSeen = createFirstSeen(options.ledger, { now, signal: options.signal });
+  const firstSeen = createFirstSeen(ledger, { now, signal });
+  const gathering = { ...given, problems, firstSeen, nowMs, aheadMs: nowMs - ownMs };
   await recordListings(usable, { lookup, firstSeen });
   const decisions: Decision[] = [];
-  for (const policy of usable)
-    decisions.push(...(await decide(policy, byPolicy.get(policy) ?? [], { ...options, problems, firstSeen })));
-  const gathering = { ...options, problems, firstSeen };
+  for (const policy of usable) decisions.push(...(await decide(policy, byPolicy.get(policy) ?? [], gathering)));
   const watched = usable.flatMap((policy) => nameWatched(policy, byPolicy.get(policy) ?? [], lookup));
-  if (options.watches) await watchTags(watched, gathering);
+  if (given.watches) await watchTags(watched, gathering);
   const { decisions: all, ...confirmed } = await confirmDecisions(decisions, gathering);
   const asked = all.flatMap(({ policy, asked: tags }) => [...tags.keys()].map((tag) => ({ policy, tag })));
   problems.push(...describeMoved([...watched, ...asked], gathering));
-  return { ...confirmed, selections: waitForWindows(confirmed.selections, usable, given), problems };
+  return { ...confirmed, ...waitForWindows(confirmed.selections, usable, gathering), problems };
 }
 
 /** Where the ledger has no clock that is to be trusted, policies that need one decide nothing. */
@@ -82,20 +85,28 @@ function leaveOutTimed(
   return policies.filter((policy) => !timed.has(policy));
 }
 
-/** What is decided is written only in the windows of its policy. */
+/**
+ * What is decided is written only in the windows of its policy. Those are of the day, ages are by the ledger's clock: neither
+ * may go as the clock here does, by which the next pass is made.
+ */
 function waitForWindows(
   selections: readonly Selection[],
   policies: readonly Policy[],
-  { wallMs }: Pick<SelectOptions, 'wallMs'>,
-): readonly Selection[] {
+  { clock, aheadMs }: Pick<Gathering, 'clock' | 'aheadMs'>,
+): Pick<SelectedImages, 'selections' | 'wakeMs'> {
   const windowed = new Map(
     policies.filter(({ windows }) => windows !== undefined).map((policy) => [policy.key, policy]),
   );
-  if (windowed.size === 0) return selections;
-  return selections.map((selection) => {
+  const wallMs = clock.wallMs();
+  const wallAheadMs = wallMs - clock.nowMs();
+  const waited = selections.map((selection) => {
     const policy = windowed.get(selection.policy);
-    return policy === undefined ? selection : waitForWindow(policy, selection, { nowMs: wallMs });
+    const next = policy === undefined ? selection : waitForWindow(policy, selection, { nowMs: wallMs });
+    // What windows let wait has their time.
+    const fastMs = next.kind === selection.kind ? aheadMs : wallAheadMs;
+    return { selection: next, wakeMs: next.wakeMs === undefined ? undefined : next.wakeMs - fastMs };
   });
+  return { selections: waited.map(({ selection }) => selection), wakeMs: earliest(waited.map(({ wakeMs }) => wakeMs)) };
 }
 
 const recordedTogether = 64;
@@ -120,10 +131,10 @@ async function recordListings(
     await Promise.all(all.slice(start, start + recordedTogether).map(record));
 }
 
-async function watchTags(watched: readonly WatchedTag[], { lookup, firstSeen }: Gathering): Promise<void> {
+async function watchTags(watched: readonly WatchedTag[], gathering: Gathering): Promise<void> {
   const questions = watched.map(({ policy, tag }) => ({ repository: policy.repository, tag, platforms: false }));
-  await lookup.fetchManifests(questions);
-  await recordAnswers(questions, { lookup, firstSeen });
+  await gathering.lookup.fetchManifests(questions);
+  await recordAnswers(questions, gathering);
 }
 
 async function decide(policy: Policy, targets: readonly Target[], options: Gathering): Promise<Decision[]> {

@@ -123,6 +123,7 @@ function chooseImage(targets: readonly Target[], choosing: Choosing): SelectedIm
     ),
     sources: new Map(source === undefined ? [] : names.map((name) => [name, source])),
     problems: [],
+    wakeMs: undefined,
   };
 }
 

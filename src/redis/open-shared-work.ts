@@ -14,11 +14,8 @@ export interface SharedWork {
   close(): Promise<void>;
 }
 
-/** Begins to connect; `onTime` is told Redis's clock each time that the ledger asks for it. */
-export function openSharedWork(
-  settings: RedisSettings,
-  { onTime }: { readonly onTime: (nowMs: number) => void },
-): SharedWork {
+/** Begins to connect. */
+export function openSharedWork(settings: RedisSettings): SharedWork {
   const { log } = settings;
   const link = openRedis(settings);
   const passes = createRedisQueue(link, { name: 'pass' });
@@ -26,7 +23,7 @@ export function openSharedWork(
   return {
     queues: { passes, scans },
     pace: createRedisPace(link, { log }),
-    ledger: createRedisLedger(link, { onTime }),
+    ledger: createRedisLedger(link),
     answers: createRedisAnswers(link, { log }),
     async close() {
       await Promise.all([passes.close(), scans.close()]);

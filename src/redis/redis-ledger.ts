@@ -27,11 +27,8 @@ return 1`;
 /** Each time somebody else has set it: one of all who try succeeds. */
 const maxTries = 100;
 
-/** Its clock is that of Redis, which `onTime` is told each time. The link is not closed with it. A Redis that lost its data makes tags young, never old. */
-export function createRedisLedger(
-  { ask, keyPrefix }: Pick<RedisLink, 'ask' | 'keyPrefix'>,
-  { onTime }: { onTime?: (nowMs: number) => void } = {},
-): Ledger {
+/** Its clock is that of Redis. The link is not closed with it. A Redis that lost its data makes tags young, never old. */
+export function createRedisLedger({ ask, keyPrefix }: Pick<RedisLink, 'ask' | 'keyPrefix'>): Ledger {
   const toKey = (repository: string): string => `${keyPrefix}ledger:${repository}`;
 
   async function get(repository: string, signal: AbortSignal): Promise<string> {
@@ -74,9 +71,7 @@ export function createRedisLedger(
     async nowMs({ signal }) {
       const asked = { code: 'LedgerUnavailable', task: 'ask for the time', signal } as const;
       const [seconds, microseconds] = await ask(asked, (client) => client.time());
-      const nowMs = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
-      onTime?.(nowMs);
-      return nowMs;
+      return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
     },
     read: async (repository, { signal }) => unpack(repository, await get(repository, signal)),
     record: (repository, look, { signal }) => record(repository, look, signal),

@@ -16,8 +16,17 @@ const minute = 60_000;
 const digestOf = (name: string): string => `sha256:${Buffer.from(name).toString('hex').padEnd(64, '0')}`;
 const aged = 'select: {semver: "*"}, minimumAge: 24h';
 
+/** How far the ledger's clock is ahead of the worker's; undefined: it has none. */
+const differences = [undefined, 100 * hour, -100 * hour];
+const describeDifference = (aheadMs = 0): string => `where the ledger's clock is ${aheadMs / hour} h ahead`;
+
 /** A daemon over a registry that tells no times, whose tags and images tests change: `{ '1.0.0': 'a' }`. */
-function openScene(spec: string, images: Record<string, string>, currents?: readonly string[]) {
+function openScene(
+  spec: string,
+  images: Record<string, string>,
+  currents?: readonly string[],
+  { aheadMs }: { aheadMs?: number | undefined } = {},
+) {
   const state = { images };
   const clock = testClock();
   const registry = fakeRegistry({
@@ -30,6 +39,7 @@ function openScene(spec: string, images: Record<string, string>, currents?: read
   });
   const repo = fakeYamlRepo(repoFiles(spec, currents));
   const ledger = memoryLedger();
+  if (aheadMs !== undefined) Object.defineProperty(ledger, 'sharedMs', { get: () => clock.time + aheadMs });
   const settings = { intervalMs: minute, maxIntervalMs: 5 * minute, concurrency: 4, clock, signal };
   const poller = createImagePoller(registry, settings);
   const context = { ...passOver(repo, registry, clock), poller, ledger };
@@ -137,23 +147,34 @@ describe('minimumAge where the registry tells no times', () => {
     assert.deepEqual((await scene.pass(hour)).written, ['1.1.0 → 1.2.0']);
   });
 
-  it('asks anew when the time has come: what was moved meanwhile begins again', async () => {
-    const scene = openScene(`${aged}, pin: digest`, { '1.0.0': 'a', '1.1.0': 'b' }, ['1.0.0']);
-    await scene.pass();
-    // The last answer of the registry is a moment old when the time has come.
-    await scene.pass(24 * hour - 1000);
-    scene.push({ '1.1.0': 'evil' });
-    const due = await scene.pass(1000);
-    assert.ok(!due.written.some((line) => line.includes('1.1.0')), due.written.join());
-    assert.ok(due.codes.includes('TagMutated'));
-    assert.deepEqual(
-      (await scene.pass(24 * hour - 1)).written.filter((line) => line.includes('1.1.0')),
-      [],
-    );
-    const after = await scene.pass(1);
-    assert.deepEqual(after.written.filter((line) => line.includes('1.1.0')).length, 1);
-    assert.match(after.written.join(), new RegExp(`1\\.1\\.0@${digestOf('evil')}`));
-  });
+  for (const aheadMs of differences)
+    it(`asks anew when the time has come: what was moved meanwhile begins again, ${describeDifference(aheadMs)}`, async () => {
+      const scene = openScene(`${aged}, pin: digest`, { '1.0.0': 'a', '1.1.0': 'b' }, ['1.0.0'], { aheadMs });
+      await scene.pass();
+      // The last answer of the registry is a moment old when the time has come.
+      await scene.pass(24 * hour - 1000);
+      scene.push({ '1.1.0': 'evil' });
+      const due = await scene.pass(1000);
+      assert.ok(!due.written.some((line) => line.includes('1.1.0')), due.written.join());
+      assert.ok(due.codes.includes('TagMutated'));
+      assert.deepEqual(
+        (await scene.pass(24 * hour - 1)).written.filter((line) => line.includes('1.1.0')),
+        [],
+      );
+      const after = await scene.pass(1);
+      assert.deepEqual(after.written.filter((line) => line.includes('1.1.0')).length, 1);
+      assert.match(after.written.join(), new RegExp(`1\\.1\\.0@${digestOf('evil')}`));
+    });
+
+  for (const aheadMs of differences)
+    it(`asks anew though what it was told is not due yet, ${describeDifference(aheadMs)}`, async () => {
+      const spec = 'select: {semver: "*"}, minimumAge: 30s';
+      const scene = openScene(spec, { '1.0.0': 'a', '1.1.0': 'b' }, undefined, { aheadMs });
+      await scene.pass();
+      scene.push({ '1.1.0': 'evil' });
+      const due = await scene.pass(30_000);
+      assert.deepEqual([due.written, due.codes], [[], ['TagMutated']]);
+    });
 
   it('asks once when the time has come, and no more often than before afterwards', async () => {
     const scene = openScene(`${aged}, write: {mode: pull-request}`, { '1.0.0': 'a', '1.1.0': 'b' });
@@ -310,22 +331,25 @@ describe('newest where the registry tells no times', () => {
 describe('a version tag that is moved', () => {
   const any = 'select: {semver: "*"}';
 
-  it('is told for a day, though nothing is to be written', async () => {
-    const scene = openScene(any, { '1.0.0': 'a' });
-    assert.deepEqual((await scene.pass()).codes, []);
-    scene.push({ '1.0.0': 'evil' });
-    const { problems } = await scene.pass(10 * minute);
-    assert.deepEqual(
-      problems.map(({ code, policy }) => [code, policy]),
-      [['TagMutated', 'shop/web']],
-    );
-    const [a, b] = [digestOf('a'), digestOf('evil')];
-    assert.ok(
-      problems[0]?.message.startsWith(`Cannot trust tag "1.0.0" of "ghcr.io/acme/web": it was ${a} and is ${b} since `),
-    );
-    assert.deepEqual((await scene.pass(23 * hour)).codes, ['TagMutated']);
-    assert.deepEqual((await scene.pass(hour)).codes, []);
-  });
+  for (const aheadMs of differences)
+    it(`is told for a day, though nothing is to be written, ${describeDifference(aheadMs)}`, async () => {
+      const scene = openScene(any, { '1.0.0': 'a' }, undefined, { aheadMs });
+      assert.deepEqual((await scene.pass()).codes, []);
+      scene.push({ '1.0.0': 'evil' });
+      const { problems } = await scene.pass(10 * minute);
+      assert.deepEqual(
+        problems.map(({ code, policy }) => [code, policy]),
+        [['TagMutated', 'shop/web']],
+      );
+      const [a, b] = [digestOf('a'), digestOf('evil')];
+      assert.ok(
+        problems[0]?.message.startsWith(
+          `Cannot trust tag "1.0.0" of "ghcr.io/acme/web": it was ${a} and is ${b} since `,
+        ),
+      );
+      assert.deepEqual((await scene.pass(23 * hour)).codes, ['TagMutated']);
+      assert.deepEqual((await scene.pass(hour)).codes, []);
+    });
 
   it('is passed over where the policy blocks it', async () => {
     const scene = openScene(`${aged}, mutation: block`, { '1.0.0': 'a', '1.1.0': 'b', '1.2.0': 'c' });
@@ -353,19 +377,48 @@ describe('a version tag that is moved', () => {
 });
 
 describe('a job that makes passes', () => {
-  it('comes again when the first tag is old enough, and no later', async () => {
-    const { context, clock } = openScene('select: {semver: "*"}, minimumAge: 100s', { '1.0.0': 'a', '1.1.0': 'b' });
+  const openJob = ({ context, clock }: ReturnType<typeof openScene>) => {
     const { log } = recordingLog();
-    const interest = { learn: () => undefined };
-    const scans = { add: async () => undefined };
-    const options = { intervalMs: minute, clock, log, interest, scans };
+    const options = {
+      ...{ intervalMs: minute, clock, log },
+      ...{ interest: { learn: () => undefined }, scans: { add: async () => undefined } },
+    };
     const run = createPassJob([{ subject: 'it', address: 'it', branch: undefined, context }], options);
-    const again: (number | undefined)[] = [];
-    for (let times = 0; times < 3; times += 1) {
-      const { againMs = 0 } = await run({ subject: 'it', dueMs: 0 }, { signal });
-      again.push(againMs);
-      clock.time += againMs;
-    }
-    assert.deepEqual(again, [60_000, 40_000, 60_000]);
+    /** After how long it comes again, so often. */
+    return async (times: number): Promise<readonly number[]> => {
+      const again: number[] = [];
+      while (again.length < times) {
+        const { againMs = 0 } = await run({ subject: 'it', dueMs: 0 }, { signal });
+        again.push(againMs);
+        clock.time += againMs;
+      }
+      return again;
+    };
+  };
+  const images = { '1.0.0': 'a', '1.1.0': 'b' };
+
+  for (const aheadMs of differences)
+    it(`comes again when the first tag is old enough, and no later, ${describeDifference(aheadMs)}`, async () => {
+      const spec = 'select: {semver: "*"}, minimumAge: 100s';
+      const runFor = openJob(openScene(spec, images, undefined, { aheadMs }));
+      assert.deepEqual(await runFor(3), [60_000, 40_000, 60_000]);
+    });
+
+  const windows = 'select: {semver: "*"}, write: {windows: [{from: "08:00", to: "17:00", timeZone: UTC}]}';
+  const opensMs = Date.parse('2023-11-15T08:00Z');
+
+  for (const wallAheadMs of [0, 20_000, -20_000])
+    it(`comes again when a window opens, by a wall clock that is ${wallAheadMs / 1000} s ahead`, async () => {
+      const scene = openScene(windows, images);
+      scene.clock.time = opensMs - wallAheadMs - 90_000;
+      scene.clock.wallMs = () => scene.clock.time + wallAheadMs;
+      assert.deepEqual(await openJob(scene)(3), [60_000, 30_000, 60_000]);
+      assert.equal(scene.repo.messages.length, 2);
+    });
+
+  it('comes again no sooner than in a second, though the wall’s clock is set back just before a window', async () => {
+    const scene = openScene(windows, images);
+    scene.clock.time = opensMs - 2;
+    assert.deepEqual(await openJob(scene)(1), [1000]);
   });
 });
