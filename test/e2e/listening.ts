@@ -38,3 +38,18 @@ export async function stop({ child, finished, said }: Running): Promise<readonly
   assert.ok(!said().includes(secret));
   return log;
 }
+
+/** Tells the daemon of a push to its registry, in the words of `distribution`; its answer. */
+export async function notifyPush(
+  url: string,
+  { host, repository }: { host: string; repository: string },
+): Promise<unknown> {
+  // It is only a hint: the tag counts for nothing.
+  const target = { mediaType: 'application/vnd.oci.image.manifest.v1+json', repository, tag: '9.9.9' };
+  const body = JSON.stringify({ events: [{ action: 'push', target, request: { host } }] });
+  const headers = {
+    'content-type': 'application/vnd.docker.distribution.events.v2+json',
+    authorization: `Bearer ${secret}`,
+  };
+  return await (await fetch(`${url}/webhooks/images`, { method: 'POST', headers, body })).json();
+}

@@ -4,9 +4,8 @@ import { after, before, describe, it } from 'node:test';
 import { runGit } from '../services/git-server.ts';
 import { startListening, stop } from './listening.ts';
 import { makeApp } from './manifests.ts';
+import { type Metrics, scrapeUntil } from './scrape.ts';
 import { startWorld, type World } from './world.ts';
-
-const maxWaitMs = 30_000;
 
 describe('metrics of the daemon', () => {
   let world: World;
@@ -22,26 +21,13 @@ describe('metrics of the daemon', () => {
     const settings = { repos: [world.remote('metrics')], intervalSeconds: 1, maxIntervalSeconds: 1 };
     const { daemon, url } = await startListening(world, 'metrics', settings);
     const repo = world.git.url('metrics.git');
-    const scrape = async (): Promise<ReadonlyMap<string, number>> => {
-      const answer = await fetch(`${url}/metrics`);
-      assert.match(answer.headers.get('content-type') ?? '', /^text\/plain/);
-      const lines = (await answer.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-      return new Map(lines.map((line) => [line.replace(/ [^ ]*$/, ''), Number(line.replace(/^.* /, ''))]));
-    };
-    const scrapeUntil = async (holds: (values: ReadonlyMap<string, number>) => boolean) => {
-      const deadlineMs = Date.now() + maxWaitMs;
-      for (;;) {
-        const values = await scrape();
-        if (holds(values)) return values;
-        assert.ok(Date.now() < deadlineMs, JSON.stringify([...values].filter(([key]) => key.startsWith('tallyman'))));
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    };
+    const scrapeThisUntil = async (holds: (values: Metrics) => boolean) =>
+      (await scrapeUntil([url] as const, holds))[0];
     const updates = `tallyman_updates_total{repo="${repo}",policy="shop/web"}`;
     const staleness = `tallyman_image_staleness_seconds{image="${host}/acme/web"}`;
     const failed = `tallyman_scans_total{host="${host}",outcome="failed"}`;
 
-    const first = await scrapeUntil((values) => values.has(staleness));
+    const first = await scrapeThisUntil((values) => values.has(staleness));
     assert.equal(first.get(updates), undefined);
     assert.equal(first.get(`tallyman_policies{repo="${repo}"}`), 1);
     assert.equal(first.get(failed), undefined);
@@ -49,7 +35,7 @@ describe('metrics of the daemon', () => {
     assert.equal(first.get(`tallyman_build_info{version="${version}"}`), 1);
 
     await world.publish('acme/web', '1.5.0');
-    const later = await scrapeUntil((values) => values.has(updates));
+    const later = await scrapeThisUntil((values) => values.has(updates));
     assert.equal(later.get(updates), 1);
     assert.equal(later.get(`tallyman_passes_total{repo="${repo}",outcome="committed"}`), 1);
     assert.equal(later.get(`tallyman_seen_to_commit_seconds_count{repo="${repo}"}`), 1);
@@ -64,11 +50,11 @@ describe('metrics of the daemon', () => {
     assert.equal(runGit(bare, ['rev-list', '--count', 'main']), '2');
 
     await world.registry.close();
-    const down = await scrapeUntil(
+    const down = await scrapeThisUntil(
       (values) =>
         (values.get(failed) ?? 0) > 0 && values.has(`tallyman_problems{repo="${repo}",code="RegistryUnavailable"}`),
     );
-    const stale = await scrapeUntil((values) => (values.get(staleness) ?? 0) > (down.get(staleness) ?? 0) + 1);
+    const stale = await scrapeThisUntil((values) => (values.get(staleness) ?? 0) > (down.get(staleness) ?? 0) + 1);
     assert.ok((stale.get(`tallyman_registry_events_total{host="${host}",event="retry"}`) ?? 0) > 0);
     assert.equal((await fetch(`${url}/healthz`)).status, 200);
     await stop(daemon);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { runGit } from '../services/git-server.ts';
-import { secret, startListening, stop } from './listening.ts';
+import { notifyPush, secret, startListening, stop } from './listening.ts';
 import { makeApp } from './manifests.ts';
 import { until } from './run-program.ts';
 import { readTree, startWorld, type World } from './world.ts';
@@ -20,15 +20,7 @@ describe('webhooks', () => {
     const { host } = world.registry;
     const bare = world.makeRepo('hinted', makeApp('web', `${host}/acme/web`, '1.5.0'));
     const { daemon, url } = await startListening(world, 'hinted', { repos: [world.remote('hinted')] });
-    const notify = async (repository: string): Promise<unknown> => {
-      const target = { mediaType: 'application/vnd.oci.image.manifest.v1+json', repository, tag: '9.9.9' };
-      const body = JSON.stringify({ events: [{ action: 'push', target, request: { host } }] });
-      const headers = {
-        'content-type': 'application/vnd.docker.distribution.events.v2+json',
-        authorization: `Bearer ${secret}`,
-      };
-      return await (await fetch(`${url}/webhooks/images`, { method: 'POST', headers, body })).json();
-    };
+    const notify = (repository: string): Promise<unknown> => notifyPush(url, { host, repository });
     await world.publish('acme/web', '1.6.0');
     assert.deepEqual(await notify('acme/unknown'), { result: 'ignored', reason: 'nothing that is watched' });
     assert.equal(runGit(bare, ['rev-list', '--count', 'main']), '1');

@@ -23,7 +23,7 @@ export interface TestRedisOptions {
   readonly lines?: readonly string[];
 }
 
-/** Started again, it is empty. */
+/** Started again, it is empty, unless its lines say that it keeps what it has. */
 export interface TestRedis extends RedisProcess {
   readonly host: string;
   /** A client of the tests' own, with every right. */
