@@ -279,6 +279,9 @@ describe('createAppliedWatch, with a real API server', () => {
   } as unknown as WholeReport;
 
   async function open(timeoutMs = 600_000) {
+    // What they said to the test before is not to be told.
+    for (const { kind, name, namespace } of [source, apps, web, shop])
+      await kubernetes.kubectl(['delete', kind.toLowerCase(), name, '-n', namespace]);
     await applyScene();
     const { reconcilers, told: problems } = start(await connect('everywhere'));
     await waitUntil(reconcilers.isKnown);
@@ -300,8 +303,6 @@ describe('createAppliedWatch, with a real API server', () => {
   const annotationOf = async (name: ReconcilerName) => Object.keys((await read(name)).metadata.annotations ?? {});
 
   it('asks, follows and tells, with Flux and Argo CD side by side', async () => {
-    for (const { kind, name, namespace } of [source, apps, web, shop])
-      await kubernetes.kubectl(['delete', kind.toLowerCase(), name, '-n', namespace]);
     const { told } = await open();
     await waitUntil(async () => (await annotationOf(source)).includes('reconcile.fluxcd.io/requestedAt'));
     await waitUntil(async () => (await annotationOf(shop)).includes('argocd.argoproj.io/refresh'));
