@@ -69,7 +69,7 @@ export function createWishStore(link: RedisLink, name: string): WishStore {
       return alarms;
     },
     async take(job) {
-      const id = job.slice(0, job.indexOf('-'));
+      const id = findWishId(job);
       const token = randomUUID();
       const answer = await call(takeScript, token, [id, job], { task: `begin a job of queue "${name}"` });
       const { run, alarm } = JSON.parse(String(answer));
@@ -90,6 +90,11 @@ export function createWishStore(link: RedisLink, name: string): WishStore {
       return { waiting, delayed: all - waiting, running, oldestMs: isKnown ? Math.max(0, nowMs - first) : 0 };
     },
   };
+}
+
+/** Of the wish that an alarm is for: the same for the same subject. */
+export function findWishId(job: string): string {
+  return job.slice(0, job.indexOf('-'));
 }
 
 /** Short, and of signs that BullMQ takes as a part of an id. */

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { JobOutcome, RunJob, WorkOptions } from '../pipeline/job-ports.ts';
 import { untilAborted } from '../signal/until-aborted.ts';
 import type { AlarmBell, AlarmQueue, RungAlarm } from './bull.ts';
-import type { BegunRun, WishStore } from './wish-store.ts';
+import { type BegunRun, findWishId, type WishStore } from './wish-store.ts';
 
 export interface WorkTools {
   readonly wishes: WishStore;
@@ -34,7 +34,10 @@ export async function workOff(tools: WorkTools, run: RunJob, options: WorkOption
   const extending = extendLocks({ bell, underWay, lockMs }, stop.signal);
 
   const begin = (alarm: RungAlarm): void => {
-    const job = runAlarm(tools, alarm, { run, signal: end.signal, leave: leave.signal, isOver });
+    const how = { run, signal: end.signal, leave: leave.signal, isOver };
+    // Where this process stood still for longer than its lock lasts, it may be given its own job again.
+    const [, before] = [...underWay].find(([{ job }]) => findWishId(job) === findWishId(alarm.job)) ?? [];
+    const job = Promise.resolve(before).then(() => runAlarm(tools, alarm, how));
     underWay.set(
       alarm,
       job.finally(() => underWay.delete(alarm)),

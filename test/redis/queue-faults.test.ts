@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { TallymanError } from '../../src/error/tallyman-error.ts';
 import type { JobOutcome, JobQueue, JobRequest, RunningJob } from '../../src/pipeline/job-ports.ts';
 import type { RedisSettings } from '../../src/redis/open-redis.ts';
@@ -71,6 +72,29 @@ async function insist(queue: JobQueue, job: JobRequest): Promise<void> {
     }
   }, 'it is added');
 }
+
+describe('a worker that stood still for longer than its lock lasts', () => {
+  it('works on nothing twice at the same time', { timeout: 60_000 }, async () => {
+    const redis = await serve();
+    const queue = openQueue(redis, { lockMs: 1000 });
+    let [underWay, most] = [0, 0];
+    const { begun } = work(queue, async () => {
+      underWay += 1;
+      most = Math.max(most, underWay);
+      if (begun.length === 1) {
+        await wait(200);
+        for (const endMs = performance.now() + 3000; performance.now() < endMs; );
+      }
+      // Long enough to be given it again meanwhile.
+      await wait(4000);
+      underWay -= 1;
+      return never;
+    });
+    await queue.add([add('a')], { signal });
+    await until(() => begun.length > 0 && underWay === 0, 'no run under way');
+    assert.equal(most, 1);
+  });
+});
 
 describe('queue in Redis', { concurrency: 4 }, () => {
   it('has another worker run the job of one that was killed', async () => {
