@@ -14,7 +14,6 @@ export function isImagePolicy({ apiVersion, kind }: Pick<ObjectName, 'apiVersion
 }
 
 export interface ImagePolicyObject extends ClusterObject {
-  readonly metadata: ClusterObject['metadata'] & { readonly generation?: number };
   readonly status?: unknown;
 }
 
@@ -26,20 +25,6 @@ export function watchPolicyObjects(
   return createWatchedObjects<ImagePolicyObject>(api, {
     ...options,
     resource: imagePolicies,
-    shrink({ apiVersion, kind, metadata, status }) {
-      const { name, namespace, uid, resourceVersion, generation } = metadata;
-      return {
-        ...(apiVersion !== undefined && { apiVersion }),
-        ...(kind !== undefined && { kind }),
-        metadata: {
-          name,
-          ...(namespace !== undefined && { namespace }),
-          ...(uid !== undefined && { uid }),
-          ...(resourceVersion !== undefined && { resourceVersion }),
-          ...(generation !== undefined && { generation }),
-        },
-        ...(status !== undefined && { status }),
-      };
-    },
+    shrink: ({ metadata, status }) => ({ metadata, ...(status !== undefined && { status }) }),
   });
 }

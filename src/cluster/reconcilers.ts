@@ -86,7 +86,7 @@ export function createReconcilers(api: KubernetesApi, options: ReconcilerOptions
         ...(namespace !== undefined && { namespace }),
         clock,
         shrink: ({ metadata, ...fields }) => ({
-          metadata: keepNames(metadata),
+          metadata,
           kept: read({ metadata, ...fields }, { namespace: metadata.namespace ?? '', name: metadata.name }),
         }),
         onChange: () => listener(),
@@ -142,14 +142,6 @@ async function requestLook(
   if (answer.status === 404) return 'gone';
   const message = `Cannot annotate ${formatName({ kind, namespace, name })}: the API server says "${answer.message}", its consent was wanted`;
   throw new TallymanError('ClusterDenied', message);
-}
-
-function keepNames({ name, namespace, resourceVersion }: ClusterObject['metadata']): ClusterObject['metadata'] {
-  return {
-    name,
-    ...(namespace !== undefined && { namespace }),
-    ...(resourceVersion !== undefined && { resourceVersion }),
-  };
 }
 
 /** That the API server is away is told once for all watches, what is not allowed once for each. */

@@ -4,6 +4,7 @@ import type { Problem } from '../error/problem.ts';
 import { TallymanError } from '../error/tallyman-error.ts';
 import type { ClusterSecret, ClusterSecrets, PullSecret, SecretRef } from '../pipeline/cluster-ports.ts';
 import type { Clock } from '../pipeline/ports.ts';
+import { isNameOfObject } from '../policy/object-name.ts';
 import type { KubernetesApi } from './api.ts';
 import { pullSecretUnusable, secretUnavailable } from './secret-unavailable.ts';
 import { type NamedPlace, type WatchedByName, watchByName } from './watch-by-name.ts';
@@ -44,9 +45,6 @@ interface AccountObject extends ClusterObject {
 
 const secretResource = { group: '', version: 'v1', plural: 'secrets' };
 const accountResource = { group: '', version: 'v1', plural: 'serviceaccounts' };
-
-/** RFC 1123, as Kubernetes' "Object Names and IDs" has it. */
-const namePattern = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 /** Nothing is contacted before `open`. */
 export function createSecretStore(api: KubernetesApi, { needs, clock, createTeller }: SecretStoreOptions): SecretStore {
@@ -147,7 +145,7 @@ function listPullPlaces(account: WatchedByName<AccountObject>): readonly NamedPl
   const { namespace } = account.place;
   const named = account.find()?.imagePullSecrets ?? [];
   // The API server looks at none of these, and another name would be more than a name to a field selector.
-  return named.flatMap(({ name }) => (name !== undefined && namePattern.test(name) ? [{ namespace, name }] : []));
+  return named.flatMap(({ name }) => (name !== undefined && isNameOfObject(name) ? [{ namespace, name }] : []));
 }
 
 /** What could be had, and why the rest could not. */
@@ -186,17 +184,12 @@ function createStickyTeller(createTeller: SecretStoreOptions['createTeller']): (
   };
 }
 
-/** Annotations are left out: kubectl keeps the values in one of them. */
 function shrinkSecret({ metadata, type = 'Opaque', data = {} }: SecretObject): SecretObject {
-  return { metadata: shrinkMetadata(metadata), type, data };
+  return { metadata, type, data };
 }
 
 function shrinkAccount({ metadata, imagePullSecrets = [] }: AccountObject): AccountObject {
-  return { metadata: shrinkMetadata(metadata), imagePullSecrets };
-}
-
-function shrinkMetadata({ name, namespace = '', resourceVersion = '' }: ClusterObject['metadata']) {
-  return { name, namespace, resourceVersion };
+  return { metadata, imagePullSecrets };
 }
 
 function toClusterSecret(place: NamedPlace, { type = 'Opaque', data = {} }: SecretObject): ClusterSecret {

@@ -14,7 +14,6 @@ export interface ClusterObject {
     readonly uid?: string;
     readonly resourceVersion?: string;
     readonly generation?: number;
-    readonly annotations?: Readonly<Record<string, string>>;
   };
 }
 
@@ -38,7 +37,7 @@ export interface WatchOptions<Item extends ClusterObject> {
   readonly onChange?: (key: string, object: Item | undefined) => void;
   /** Called with what keeps them from being known, after each try; with undefined once they are known again. */
   readonly onProblem?: (problem: Problem | undefined) => void;
-  /** Keeps of each object what is needed; default all of it. */
+  /** Keeps of each object what is needed; default all of it. Of the metadata no more is kept than what every object has here. */
   readonly shrink?: (object: Item) => Item;
 }
 
@@ -60,7 +59,7 @@ export function createWatchedObjects<Item extends ClusterObject>(
   let isKnown = false;
 
   function put(item: Item): void {
-    const kept = shrink(item);
+    const kept = { ...shrink(item), metadata: keepNames(item.metadata) };
     objects.set(formatPlace(item.metadata), kept);
     onChange?.(formatPlace(item.metadata), kept);
   }
@@ -134,6 +133,23 @@ function describeFailure(error: unknown, path: string): Problem | undefined {
 function readFailure(object: unknown): WatchRefused {
   const { code = 0, message = 'the watch failed' } = object as { readonly code?: number; readonly message?: string };
   return new WatchRefused(code, message.slice(0, 500));
+}
+
+/** Of many objects what others write there is most of it, and kubectl keeps even a Secret's values in an annotation. */
+function keepNames({
+  name,
+  namespace,
+  uid,
+  resourceVersion,
+  generation,
+}: ClusterObject['metadata']): ClusterObject['metadata'] {
+  return {
+    name,
+    ...(namespace !== undefined && { namespace }),
+    ...(uid !== undefined && { uid }),
+    ...(resourceVersion !== undefined && { resourceVersion }),
+    ...(generation !== undefined && { generation }),
+  };
 }
 
 /** Page by page. None, and no version, where the cluster does not have the kind. */

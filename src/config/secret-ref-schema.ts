@@ -1,16 +1,15 @@
 /** Secrets of the cluster in the configuration: they are named, and may be, in the same way everywhere. */
 import { z } from 'zod';
-
-/** RFC 1123, as Kubernetes' "Object Names and IDs" has it. */
-const namePattern = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
-const namespacePattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+import { maxNameLength, maxNamespaceLength, namePattern, namespacePattern } from '../policy/object-name.ts';
 
 export const namespaceSchema = z
   .string()
+  .max(maxNamespaceLength)
   .regex(namespacePattern, { message: 'a namespace: lower-case letters, digits and "-"' });
 
 export const objectNameSchema = z
   .string()
+  .max(maxNameLength)
   .regex(namePattern, { message: 'a name of Kubernetes: lower-case letters, digits, "-" and "."' });
 
 export const secretRefSchema = z.strictObject({

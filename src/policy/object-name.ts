@@ -2,8 +2,12 @@ import type { ObjectName } from '../error/tallyman-error.ts';
 
 /** Source: RFC 1123 as Kubernetes has it, "Object Names and IDs"; an object may be named by several labels with dots between them. */
 const label = '[a-z0-9](?:[a-z0-9-]*[a-z0-9])?';
-const labelPattern = new RegExp(`^${label}$`);
-const namePattern = new RegExp(`^${label}(?:\\.${label})*$`);
+/** Of at most `maxNamespaceLength` characters. */
+export const namespacePattern = new RegExp(`^${label}$`);
+export const maxNamespaceLength = 63;
+/** Of at most `maxNameLength` characters. */
+export const namePattern = new RegExp(`^${label}(?:\\.${label})*$`);
+export const maxNameLength = 253;
 const versionPattern = new RegExp(`^(?:${label}(?:\\.${label})*/)?${label}$`);
 
 /**
@@ -18,11 +22,15 @@ export function isObjectName({ apiVersion, kind, namespace, name }: ObjectName):
     versionPattern.test(apiVersion) &&
     isText(kind, 63) &&
     /^[A-Za-z][A-Za-z0-9]*$/.test(kind) &&
-    isText(namespace, 63) &&
-    labelPattern.test(namespace) &&
-    isText(name, 253) &&
-    namePattern.test(name)
+    isText(namespace, maxNamespaceLength) &&
+    namespacePattern.test(namespace) &&
+    isNameOfObject(name)
   );
+}
+
+/** Whether it may be the name of an object. */
+export function isNameOfObject(name: unknown): name is string {
+  return isText(name, maxNameLength) && namePattern.test(name);
 }
 
 function isText(value: unknown, maxLength: number): value is string {

@@ -1,9 +1,8 @@
 /** The shape of an ImagePolicy document: what is validated, and what config/image-policy.schema.json is made of. */
 import { z } from 'zod';
+import { maxNameLength, maxNamespaceLength, namePattern, namespacePattern } from './object-name.ts';
 import { windowsSchema } from './window-schema.ts';
 
-const dnsLabel = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
-const dnsSubdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const patterns = z.array(z.string().max(1000)).max(50);
 
 const direction = z.enum(['asc', 'desc']);
@@ -62,8 +61,8 @@ const writeSchema = z
       .describe('Whether the version is written to the branch itself, or proposed in a pull request.'),
     group: z
       .string()
-      .max(63)
-      .regex(dnsLabel, 'a DNS-1123 label (lower-case letters, digits and "-")')
+      .max(maxNamespaceLength)
+      .regex(namespacePattern, 'a DNS-1123 label (lower-case letters, digits and "-")')
       .optional()
       .describe("Policies of one group move in one commit of their own; by default in the repository's."),
     windows: windowsSchema
@@ -74,11 +73,11 @@ const writeSchema = z
 
 /** Annotations, labels and the like belong to the cluster and are let through. */
 const metadataSchema = z.looseObject({
-  name: z.string().max(253).regex(dnsSubdomain, 'a DNS-1123 name (lower-case letters, digits, "-" and ".")'),
+  name: z.string().max(maxNameLength).regex(namePattern, 'a DNS-1123 name (lower-case letters, digits, "-" and ".")'),
   namespace: z
     .string()
-    .max(63)
-    .regex(dnsLabel, 'a DNS-1123 label (lower-case letters, digits and "-")')
+    .max(maxNamespaceLength)
+    .regex(namespacePattern, 'a DNS-1123 label (lower-case letters, digits and "-")')
     .default('default'),
 });
 

@@ -74,6 +74,19 @@ describe('createWatchedObjects', () => {
     });
   });
 
+  it('keeps of the metadata what names an object and its version, and nothing that others wrote there', async () => {
+    const named = configMap('noted', '1');
+    await kubernetes.apply([
+      { ...named, metadata: { ...named.metadata, annotations: { a: 'b' }, labels: { c: 'd' } } },
+    ]);
+    await withWatch({ fieldSelector: 'metadata.name=noted' }, async ({ objects }) => {
+      await waitUntil(() => objects.size === 1);
+      const { metadata, data } = objects.get('shop/noted') ?? {};
+      assert.deepEqual(Object.keys(metadata ?? {}).sort(), ['name', 'namespace', 'resourceVersion', 'uid']);
+      assert.deepEqual(data, { value: '1' });
+    });
+  });
+
   it('sees one by its name alone', async () => {
     await kubernetes.apply([configMap('a', '1'), configMap('d', '1')]);
     await withWatch({ fieldSelector: 'metadata.name=d' }, async (watched) => {

@@ -56,6 +56,7 @@ describe('a Secret in the configuration', () => {
       /pullSecrets": .*pull-secrets among `credentialSources`/,
     ],
     'a name that is none': ['kubernetes: { pullSecrets: [{ name: ../x }] }', /a name of Kubernetes/],
+    'a name with an empty part': ['kubernetes: { pullSecrets: [{ name: a..b }] }', /a name of Kubernetes/],
     'a field that is none': ['kubernetes: { pullSecrets: [{ name: a, key: b }] }', /"kubernetes\.pullSecrets\.0\.key"/],
     'a password beside it': [
       'registries: [{ host: a.io, credentials: { passwordFile: p, secret: { name: s } } }]',

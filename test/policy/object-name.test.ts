@@ -11,6 +11,7 @@ describe('isObjectName', () => {
     ['the core group', { apiVersion: 'v1' }, true],
     ['a name with dots', { name: 'web.v1' }, true],
     ['the folder above', { namespace: '..' }, false],
+    ['a part of a name that is empty', { name: 'web..v1' }, false],
     ['a folder', { name: 'web/status' }, false],
     ['no name', { name: '' }, false],
     ['capitals', { name: 'Web' }, false],
@@ -20,6 +21,7 @@ describe('isObjectName', () => {
     ['a version that is none', { apiVersion: 'tallyman.dev/v1?x=1' }, false],
     ['a kind with a space', { kind: 'Image Policy' }, false],
     ['a number', { name: 7 }, false],
+    ['a name that is too long', { name: 'a'.repeat(254) }, false],
   ];
   for (const [name, parts, wanted] of rows)
     it(name, () => assert.equal(isObjectName({ ...web, ...parts } as typeof web), wanted));
@@ -73,6 +75,11 @@ spec: { source: { repoURL: "https://git.example/deploy.git", path: apps } }
       "Argo CD's that is wrong",
       application(`${list}: "web=a.example/web:not a range"`),
       'argoproj.io/v1alpha1 Application argocd/shop',
+    ],
+    [
+      'a name that no Application may have',
+      application(`${list}: "web=a.example/web:1.x"`).replace('shop', 'shop..eu'),
+      'none',
     ],
     ['a wrong name', 'apiVersion: tallyman.dev/v1alpha1\nkind: ImagePolicy\nmetadata: { name: ../web }\n', 'none'],
   ];

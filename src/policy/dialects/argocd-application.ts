@@ -1,6 +1,7 @@
 /** Argo CD's Applications: what is deployed from where, and the images that annotations name. */
 import type { Problem } from '../../error/problem.ts';
 import { type Place, TallymanError } from '../../error/tallyman-error.ts';
+import { isNameOfObject } from '../object-name.ts';
 import { annotationPrefix, readAnnotations } from './argocd-annotations.ts';
 import { createFindings, type FieldPath, type Fields, type Located, showText } from './argocd-fields.ts';
 import type { ImageRule } from './argocd-image.ts';
@@ -28,8 +29,6 @@ interface ApplicationFindings {
   readonly pieces: readonly ApplicationPiece[];
   readonly problems: readonly Problem[];
 }
-
-const dnsName = /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/;
 
 /** The Application of a document; no piece where it has no usable name. */
 export function readApplication(fields: Fields, file: string): ApplicationFindings {
@@ -80,7 +79,7 @@ export function readLabels(fields: Fields, path: FieldPath): Record<string, stri
 export function readName(fields: Fields, path: FieldPath): string | undefined {
   const found = fields.text(path);
   if (found === undefined || found.value === '') return undefined;
-  if (found.value.length <= 253 && dnsName.test(found.value)) return found.value;
+  if (isNameOfObject(found.value)) return found.value;
   return refuseName(`${showText(found.value)} was found`, found);
 }
 
