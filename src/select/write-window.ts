@@ -1,4 +1,5 @@
 /** Times of the week in which versions may be written. */
+import { earliest } from '../collection/earliest.ts';
 import type { Policy, Weekday, WriteWindow } from '../policy/policy.ts';
 import type { Selection } from './selection.ts';
 
@@ -6,19 +7,21 @@ import type { Selection } from './selection.ts';
 const countedDays: readonly Weekday[] = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
 const dayMinutes = 24 * 60;
 const minuteMs = 60_000;
+const dayMs = dayMinutes * minuteMs;
+/** So far is looked ahead: a window of one day of the week may be skipped once, where clocks are set forward over it. */
+const aheadDays = 15;
 
 /**
  * When something may be written: `nowMs` itself inside a window, or where there are none; else the beginning of the next.
- * Milliseconds since 1970. Undefined where none begins within nine days, as none does without days. A beginning that the
- * clocks skip counts as the moment to which they are set.
+ * Milliseconds since 1970. Undefined where none begins within two weeks, as none does without days. Where clocks are set, a
+ * window is open as long as they show its times: twice, later, or not at all.
  *
  * @example
  * nextOpening([{ days: ['mon'], from: '09:00', to: '17:00', timeZone: 'UTC' }], 0) // 378000000
  */
 export function nextOpening(windows: readonly WriteWindow[], nowMs: number): number | undefined {
   if (windows.length === 0 || windows.some((window) => isOpen(window, nowMs))) return nowMs;
-  const openings = windows.flatMap((window) => listOpenings(window, nowMs)).filter((ms) => ms > nowMs);
-  return openings.length === 0 ? undefined : Math.min(...openings);
+  return earliest(windows.map((window) => findOpening(window, nowMs)));
 }
 
 /**
@@ -54,7 +57,13 @@ export function describeOpening(opensMs: number | undefined): string {
   return opensMs === undefined ? 'none ever opens' : `the next opens ${new Date(opensMs).toISOString().slice(0, 16)}Z`;
 }
 
-function isOpen({ days, from, to, timeZone }: WriteWindow, nowMs: number): boolean {
+/**
+ * Whether its times are on the clock of its zone.
+ *
+ * @example
+ * isOpen({ days: ['thu'], from: '00:00', to: '17:00', timeZone: 'UTC' }, 0) // true
+ */
+export function isOpen({ days, from, to, timeZone }: WriteWindow, nowMs: number): boolean {
   const { weekday, minutes } = readWallClock(nowMs, timeZone);
   const [start, end] = [toMinutes(from), toMinutes(to)];
   const today = days.includes(countedDays[weekday] as Weekday);
@@ -63,21 +72,35 @@ function isOpen({ days, from, to, timeZone }: WriteWindow, nowMs: number): boole
   return (today && minutes >= start) || (yesterday && minutes < end);
 }
 
-/** The beginnings from today to nine days on. */
-function listOpenings({ days, from, timeZone }: WriteWindow, nowMs: number): readonly number[] {
-  const { year, month, day } = readWallClock(nowMs, timeZone);
-  return Array.from({ length: 10 }, (_, ahead) => Date.UTC(year, month - 1, day + ahead)).flatMap((midnight) => {
-    if (!days.includes(countedDays[new Date(midnight).getUTCDay()] as Weekday)) return [];
-    return toInstant(midnight + toMinutes(from) * minuteMs, timeZone);
+/** A window that is shut opens when the clock shows its beginning, or where the clock is set. */
+function findOpening(window: WriteWindow, nowMs: number): number | undefined {
+  const { from, timeZone } = window;
+  const startMs = Math.floor(nowMs / minuteMs) * minuteMs;
+  const days = Array.from({ length: aheadDays + 1 }, (_, ahead) => {
+    const ms = startMs + ahead * dayMs;
+    return { ms, offset: offsetMs(ms, timeZone) };
   });
+  const changes = days.flatMap((day, index) => {
+    const before = days[index - 1];
+    return before === undefined || before.offset === day.offset ? [] : [findChange(before, day.ms, timeZone)];
+  });
+  // Each by all offsets that there are meanwhile: an hour may be there twice. What is none is shut.
+  const beginnings = [...new Set(days.map(({ offset }) => offset))].flatMap((offset) =>
+    days.map(({ ms }) => Math.floor((ms + offset) / dayMs) * dayMs + toMinutes(from) * minuteMs - offset),
+  );
+  const moments = [...changes, ...beginnings].filter((ms) => ms > nowMs).sort((a, b) => a - b);
+  return moments.find((ms) => isOpen(window, ms));
 }
 
-/** The moment at which a zone's wall clock shows what a clock of UTC shows at `wallMs`. */
-function toInstant(wallMs: number, timeZone: string): number {
-  const guess = wallMs - offsetMs(wallMs, timeZone);
-  const exact = wallMs - offsetMs(guess, timeZone);
-  // Where the clocks are set forward, both are beside each other; the later one is there.
-  return exact + offsetMs(exact, timeZone) === wallMs ? exact : Math.max(guess, exact);
+/** The first minute after `before` that has another offset; one until `untilMs` has. */
+function findChange(before: { readonly ms: number; readonly offset: number }, untilMs: number, zone: string): number {
+  let [sameMs, otherMs] = [before.ms, untilMs];
+  while (otherMs - sameMs > minuteMs) {
+    const middleMs = sameMs + Math.floor((otherMs - sameMs) / 2 / minuteMs) * minuteMs;
+    if (offsetMs(middleMs, zone) === before.offset) sameMs = middleMs;
+    else otherMs = middleMs;
+  }
+  return otherMs;
 }
 
 function offsetMs(ms: number, timeZone: string): number {

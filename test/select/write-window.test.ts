@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type WriteWindow, weekdays } from '../../src/policy/policy.ts';
-import { nextOpening, waitForWindow } from '../../src/select/write-window.ts';
+import { isOpen, nextOpening, waitForWindow } from '../../src/select/write-window.ts';
 import { testPolicy, testSelection } from '../make-policy.ts';
 
 const all = weekdays;
@@ -60,7 +60,31 @@ describe('nextOpening', () => {
       'a beginning that the clocks skip',
       [window('02:30', '05:00', { days: ['sun'], timeZone: berlin })],
       '2026-03-28T12:00Z',
-      '2026-03-29T01:30Z',
+      '2026-03-29T01:00Z',
+    ],
+    [
+      'one that the clocks skip from its beginning to its end',
+      [window('02:00', '02:45', { days: ['sun'], timeZone: berlin })],
+      '2026-03-22T12:00Z',
+      '2026-04-05T00:00Z',
+    ],
+    [
+      'the first of two beginnings',
+      [window('02:15', '02:45', { timeZone: berlin })],
+      '2026-10-24T12:00Z',
+      '2026-10-25T00:15Z',
+    ],
+    [
+      'the second of two beginnings',
+      [window('02:15', '02:45', { timeZone: berlin })],
+      '2026-10-25T00:50Z',
+      '2026-10-25T01:15Z',
+    ],
+    [
+      'open again where the clocks are set back into it',
+      [window('01:30', '02:15', { timeZone: berlin })],
+      '2026-10-25T00:20Z',
+      '2026-10-25T01:00Z',
     ],
     [
       'half an hour off',
@@ -114,6 +138,54 @@ describe('nextOpening', () => {
       { numRuns: 300 },
     );
   });
+});
+
+describe('nextOpening where clocks are set', () => {
+  const minute = 60_000;
+  const hour = 60 * minute;
+  const zones = [
+    ...[berlin, 'America/New_York', 'America/Santiago', 'America/St_Johns', 'Africa/Cairo', 'Africa/Casablanca'],
+    ...['Antarctica/Troll', 'Asia/Beirut', 'Australia/Lord_Howe'],
+  ].flatMap((zone) => [2024, 2026].map((year) => [zone, year] as const));
+  const spans = [
+    ...['00:00-00:45', '00:30-01:15', '01:30-02:15', '01:45-01:55', '02:00-02:45', '02:15-02:30', '02:15-04:00'],
+    ...['02:30-03:30', '03:00-03:30', '22:00-02:20', '23:30-00:30'],
+  ];
+  const show = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms).toISOString());
+
+  /** Hours at which another offset begins. */
+  const listChanges = (timeZone: string, year: number): readonly number[] => {
+    const clock = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' });
+    const offsetAt = (ms: number) => clock.formatToParts(ms).find(({ type }) => type === 'timeZoneName')?.value;
+    const hours = Array.from({ length: 366 * 24 }, (_, index) => Date.UTC(year, 0, 1) + index * hour);
+    const offsets = hours.map(offsetAt);
+    return hours.filter((_, index) => index > 0 && offsets[index] !== offsets[index - 1]);
+  };
+
+  /** From four hours before the change to three after it, each against the minutes that follow it. */
+  const compare = (one: WriteWindow, changeMs: number): void => {
+    const minutes = Array.from({ length: 30 * 60 }, (_, index) => changeMs - 4 * hour + index * minute);
+    const open = minutes.map((ms) => isOpen(one, ms));
+    for (let from = 0; from < 7 * 60; from += 13) {
+      const first = open.indexOf(true, from);
+      const [nowMs = 0] = minutes.slice(from);
+      const found = nextOpening([one], nowMs);
+      const about = `${one.from}-${one.to} at ${show(nowMs)}`;
+      if (first !== -1) assert.equal(show(found), show(minutes[first]), about);
+      else assert.ok((found ?? 0) > (minutes.at(-1) ?? 0), about);
+    }
+  };
+
+  // Of Samoa a whole day is missing.
+  for (const [zone, year] of [...zones, ['Pacific/Apia', 2011] as const])
+    it(`tells the first minute that is inside: ${zone} ${year}`, () => {
+      const changes = listChanges(zone, year);
+      assert.ok(changes.length > 1);
+      for (const span of spans) {
+        const [from = '', to = ''] = span.split('-');
+        for (const changeMs of changes) compare(window(from, to, { timeZone: zone }), changeMs);
+      }
+    });
 });
 
 describe('waitForWindow', () => {
