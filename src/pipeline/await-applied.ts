@@ -1,27 +1,20 @@
 /** Waits, after each commit, until the cluster's reconcilers have applied it; in between it tells them that there is something to apply. */
 import { type Problem, toProblem } from '../error/problem.ts';
-import { listReported, type MatchedObjects, matchObjects, type WatchedBranch } from '../reconcile/match-objects.ts';
-import { listInherited, listMerged } from './adopt-updates.ts';
-import { type ApplyOutcome, type AwaitedUpdate, tellOver } from './apply-outcome.ts';
+import { listReported, type MatchedObjects, matchObjects } from '../reconcile/match-objects.ts';
+import { type ApplyOutcome, tellOver } from './apply-outcome.ts';
+import { type AwaitedRepo, type Awaiting, adopt, listAwaited, newTerm } from './awaited-repo.ts';
 import { createBell } from './bell.ts';
-import { type BranchLine, createBranchLine } from './branch-line.ts';
+import { createBranchLine } from './branch-line.ts';
 import type { Reconcilers } from './cluster-ports.ts';
-import type { WholeReport } from './commit-and-propose.ts';
 import { createJudging, type Judging } from './judge-all.ts';
 import { createLeadTimes } from './lead-times.ts';
-import { findObject, findObjects } from './list-events.ts';
+import { findObjects } from './list-events.ts';
 import type { Metrics } from './metrics-ports.ts';
 import type { PassObserver } from './pass-records.ts';
-import type { Clock, RepoHistory, YamlRepo } from './ports.ts';
+import type { Clock } from './ports.ts';
 import { isProposed } from './proposing-context.ts';
-import { createRequester, type Requester } from './request-reconcilers.ts';
+import { createRequester } from './request-reconcilers.ts';
 import { lingerMs, type Pending, settleUpdate } from './settle-update.ts';
-
-/** A Yaml repo whose commits are waited for. */
-export interface AwaitedRepo extends Pick<WatchedBranch, 'url' | 'isDefault' | 'named'> {
-  readonly subject: string;
-  readonly repo: YamlRepo & RepoHistory;
-}
 
 export interface AwaitOptions {
   readonly reconcilers: Reconcilers;
@@ -42,23 +35,6 @@ export interface AppliedWatch extends PassObserver {
   see(repository: string): void;
   /** Works until the signal aborts. Never throws. */
   run(options: { signal: AbortSignal }): Promise<void>;
-}
-
-/** Of one Yaml repo. */
-interface Watched extends AwaitedRepo {
-  readonly line: BranchLine;
-  readonly requester: Requester;
-  readonly tellProblem: (problem: Problem | undefined) => void;
-  pending: Pending[];
-  /** As the last pass found it, or left it; undefined before one. */
-  branch: string | undefined;
-  tip: string | undefined;
-  /** What policies are written as, by their keys, as the last pass found them. */
-  objects: ReturnType<typeof findObjects>;
-  /** Keys of policies whose changes are proposed, as the last pass found them. */
-  proposed: ReadonlySet<string>;
-  /** Up to that commit it was looked for what others committed; undefined before this process looked, or looked since it leads. */
-  lookedTo: string | undefined;
 }
 
 /** Changes come in bursts: what comes within that time is looked at together. */
@@ -82,7 +58,7 @@ export function createAppliedWatch(repos: readonly AwaitedRepo[], options: Await
     clock,
   );
   const watched = new Map(
-    repos.map((repo): [string, Watched] => [
+    repos.map((repo): [string, Awaiting] => [
       repo.subject,
       {
         ...repo,
@@ -150,19 +126,11 @@ export function createAppliedWatch(repos: readonly AwaitedRepo[], options: Await
   };
 }
 
-/** Nothing was looked at yet. */
-const newTerm: Pick<Watched, 'pending' | 'branch' | 'tip' | 'lookedTo'> = {
-  pending: [],
-  branch: undefined,
-  tip: undefined,
-  lookedTo: undefined,
-};
-
 /** Does what is to be done for the Yaml repo now; when there is something to do again, by the clock. */
-async function visitRepo(watched: Watched, options: AwaitOptions, signal: AbortSignal): Promise<number> {
+async function visitRepo(watched: Awaiting, options: AwaitOptions, signal: AbortSignal): Promise<number> {
   const { branch, line, repo } = watched;
   if (branch === undefined) return Number.POSITIVE_INFINITY;
-  if (options.isAlone) await adopt(watched, options, signal);
+  if (options.isAlone) await adopt(watched, { ...options, signal });
   if (watched.pending.length === 0) return Number.POSITIVE_INFINITY;
   const { reconcilers, clock } = options;
   const commits = watched.pending.map(({ awaited }) => awaited.commit);
@@ -192,7 +160,7 @@ async function visitRepo(watched: Watched, options: AwaitOptions, signal: AbortS
 }
 
 async function sendRequests(
-  { pending, line, requester }: Watched,
+  { pending, line, requester }: Awaiting,
   { sources, judging }: Pick<MatchedObjects, 'sources'> & { judging: Judging },
   options: { signal: AbortSignal },
 ): Promise<number> {
@@ -211,52 +179,4 @@ function putOffLate(pending: readonly Pending[], nowMs: number): void {
 
 function findDue({ isTold, deadlineMs, awaited }: Pending): number {
   return isTold ? awaited.madeMs + lingerMs : deadlineMs;
-}
-
-/** What a pass committed, each policy's version once for each commit. */
-function listAwaited(
-  { subject, objects }: Pick<Watched, 'subject' | 'objects'>,
-  report: Pick<WholeReport, 'commits'>,
-  { spans, nowMs }: { spans: ReadonlyMap<string, number>; nowMs: number },
-): readonly AwaitedUpdate[] {
-  return report.commits.flatMap(({ commit, updates, edits }) => {
-    const byPolicy = new Map(updates.map((update) => [`${update.policy} ${update.to}`, update]));
-    return [...byPolicy.values()].map((update): AwaitedUpdate => {
-      const places = edits.filter((edit) => edit.update.policy === update.policy && edit.update.to === update.to);
-      const span = spans.get(update.image);
-      return {
-        subject,
-        commit,
-        update,
-        about: findObject(update.policy, objects),
-        files: [...new Set(places.map(({ file }) => file))],
-        seenMs: span === undefined ? undefined : nowMs - span,
-        madeMs: nowMs,
-      };
-    });
-  });
-}
-
-/** What others committed: shortly before this process began, and is not applied yet, or since the last look, by a merge. */
-async function adopt(watched: Watched, { clock, timeoutMs }: AwaitOptions, signal: AbortSignal): Promise<void> {
-  const { repo, line, subject, objects, proposed, lookedTo } = watched;
-  if (lookedTo !== undefined && proposed.size === 0) {
-    watched.lookedTo = watched.tip;
-    return;
-  }
-  const known = watched.pending.map(({ awaited }) => awaited.commit);
-  await line.read(lookedTo === undefined ? known : [...known, lookedTo], { signal });
-  if (line.list()[0]?.id === lookedTo) return;
-  const tools = { repo, line, clock, signal };
-  const isInherited = lookedTo === undefined;
-  const adopted = isInherited
-    ? await listInherited({ maxAgeMs: timeoutMs, known: new Set(known) }, tools)
-    : await listMerged({ since: lookedTo, policies: proposed }, tools);
-  const found = adopted.map((one): Pending => {
-    const about = findObject(one.update.policy, objects);
-    const awaited = { ...one, subject, about, seenMs: undefined };
-    return { awaited, deadlineMs: one.madeMs + timeoutMs, isTold: false, isInherited };
-  });
-  watched.lookedTo = line.list()[0]?.id;
-  watched.pending = [...found, ...watched.pending];
 }
