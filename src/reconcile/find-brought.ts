@@ -11,7 +11,7 @@ interface Linked {
  * child in the list, as Git lists them.
  *
  * @example
- * findBrought([{ id: 'b', parents: ['a'] }, { id: 'a', parents: [] }], 'a') // new Map([[b, [b]]])
+ * [...findBrought([{ id: 'b', parents: ['a'] }, { id: 'a', parents: [] }], 'a').keys()] // [{ id: 'b', parents: ['a'] }]
  */
 export function findBrought<Commit extends Linked>(
   commits: readonly Commit[],
