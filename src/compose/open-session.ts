@@ -89,7 +89,7 @@ async function openShared(
 ): Promise<SharedWork> {
   const { openSharedWork } = await import('../redis/open-shared-work.ts');
   const access = readRedisAccess(config, { places, readPem: createCertificateReader(places.readClusterSecret) });
-  return openSharedWork({ ...access, log });
+  return openSharedWork({ ...access, log }, { clock: systemClock });
 }
 
 /** What is waited at start for the first answers about Secrets: a first pass without them would fail for nothing. */

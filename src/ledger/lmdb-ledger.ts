@@ -75,7 +75,7 @@ export function createLmdbLedger({ stateDir, clock }: { stateDir: string; clock:
   return {
     async nowMs() {
       const aheadMs = clock.wallMs() - clock.nowMs();
-      if (Math.abs(aheadMs) > maxSetMs) throw clockWasSet(aheadMs);
+      if (Math.abs(aheadMs) > maxSetMs) throw clockWasSet(file, aheadMs);
       return undefined;
     },
     async read(repository, { signal }) {
@@ -112,10 +112,10 @@ type LedgerClock = Pick<Clock, 'nowMs' | 'wallMs'>;
 /** Time services set clocks by less, but for the first time. */
 const maxSetMs = 60_000;
 
-function clockWasSet(aheadMs: number): TallymanError {
+function clockWasSet(file: string, aheadMs: number): TallymanError {
   const found = `this machine's clock was set ${aheadMs > 0 ? 'forward' : 'back'} by ${Math.round(Math.abs(aheadMs) / 1000)} s since Tallyman started`;
   return new TallymanError('LedgerUnavailable', `Cannot tell ages: ${found}, one that runs evenly was wanted`, {
-    remedy: 'Check the time service of the machine; once the time is right, restart Tallyman.',
+    remedy: `Check the time service of the machine; once the time is right, restart Tallyman${aheadMs > 0 ? `. If it was wrong before, remove "${file}" with its "-lock" first: what was seen then is too old` : ''}.`,
   });
 }
 

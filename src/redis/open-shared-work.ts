@@ -1,5 +1,6 @@
 /** All that several workers share through one Redis. */
 import type { AnswerStore, HostPace, JobQueue, Ledger } from '../pipeline/job-ports.ts';
+import type { Clock } from '../pipeline/ports.ts';
 import { openRedis, type RedisSettings } from './open-redis.ts';
 import { createRedisAnswers } from './redis-answers.ts';
 import { createRedisLedger } from './redis-ledger.ts';
@@ -14,8 +15,11 @@ export interface SharedWork {
   close(): Promise<void>;
 }
 
-/** Begins to connect. */
-export function openSharedWork(settings: RedisSettings): SharedWork {
+/** Begins to connect; `clock` goes evenly. */
+export function openSharedWork(
+  settings: RedisSettings,
+  { clock }: { readonly clock: Pick<Clock, 'nowMs'> },
+): SharedWork {
   const { log } = settings;
   const link = openRedis(settings);
   const passes = createRedisQueue(link, { name: 'pass' });
@@ -23,7 +27,7 @@ export function openSharedWork(settings: RedisSettings): SharedWork {
   return {
     queues: { passes, scans },
     pace: createRedisPace(link, { log }),
-    ledger: createRedisLedger(link),
+    ledger: createRedisLedger(link, { clock }),
     answers: createRedisAnswers(link, { log }),
     async close() {
       await Promise.all([passes.close(), scans.close()]);

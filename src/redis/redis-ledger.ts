@@ -1,10 +1,12 @@
 /** The ledger that several workers share: one value for each repository, changed only from what it was when it was read. */
 import { TallymanError } from '../error/tallyman-error.ts';
 import type { Ledger } from '../pipeline/job-ports.ts';
+import type { Clock } from '../pipeline/ports.ts';
 import { mergeSightings } from '../sighting/merge-sighting.ts';
 import { packEntries, unpackEntries } from '../sighting/pack-entries.ts';
 import { keptMs, type LedgerEntry, type RepositoryLook } from '../sighting/sighting.ts';
 import type { RedisLink } from './open-redis.ts';
+import { createRedisClock } from './redis-clock.ts';
 
 type Entries = ReadonlyMap<string, LedgerEntry>;
 
@@ -27,8 +29,14 @@ return 1`;
 /** Each time somebody else has set it: one of all who try succeeds. */
 const maxTries = 100;
 
-/** Its clock is that of Redis. The link is not closed with it. A Redis that lost its data makes tags young, never old. */
-export function createRedisLedger({ ask, keyPrefix }: Pick<RedisLink, 'ask' | 'keyPrefix'>): Ledger {
+/** Good enough where the machine does not sleep. */
+const awake = { nowMs: () => performance.now() };
+
+/** Its clock is that of Redis, which `clock` shows to go evenly. The link is not closed with it. A Redis that lost its data makes tags young, never old. */
+export function createRedisLedger(
+  { ask, keyPrefix }: Pick<RedisLink, 'ask' | 'keyPrefix'>,
+  { clock = awake }: { clock?: Pick<Clock, 'nowMs'> } = {},
+): Ledger {
   const toKey = (repository: string): string => `${keyPrefix}ledger:${repository}`;
 
   async function get(repository: string, signal: AbortSignal): Promise<string> {
@@ -68,11 +76,7 @@ export function createRedisLedger({ ask, keyPrefix }: Pick<RedisLink, 'ask' | 'k
   }
 
   return {
-    async nowMs({ signal }) {
-      const asked = { code: 'LedgerUnavailable', task: 'ask for the time', signal } as const;
-      const [seconds, microseconds] = await ask(asked, (client) => client.time());
-      return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
-    },
+    nowMs: createRedisClock({ ask }, clock),
     read: async (repository, { signal }) => unpack(repository, await get(repository, signal)),
     record: (repository, look, { signal }) => record(repository, look, signal),
     close: async () => undefined,

@@ -385,6 +385,11 @@ describe('the clock of the embedded ledger', () => {
       const nowMs = clock.nowMs;
       const ledger = createLmdbLedger({ stateDir: nextFolder(), clock: { nowMs, wallMs: () => nowMs() + setMs } });
       if (isTrusted) assert.equal(await ledger.nowMs({ signal }), undefined);
-      else await assert.rejects(ledger.nowMs({ signal }), { code: 'LedgerUnavailable', message: /clock was set/ });
+      else
+        await assert.rejects(ledger.nowMs({ signal }), {
+          code: 'LedgerUnavailable',
+          message: /clock was set/,
+          remedy: setMs > 0 ? /remove ".*ledger\.mdb"/ : /restart Tallyman\.$/,
+        });
     });
 });
