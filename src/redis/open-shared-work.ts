@@ -27,7 +27,7 @@ export function openSharedWork(
   return {
     queues: { passes, scans },
     pace: createRedisPace(link, { log }),
-    ledger: createRedisLedger(link, { clock }),
+    ledger: createRedisLedger(link, { clock, log }),
     answers: createRedisAnswers(link, { log }),
     async close() {
       await Promise.all([passes.close(), scans.close()]);

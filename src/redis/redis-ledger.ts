@@ -1,10 +1,11 @@
 /** The ledger that several workers share: one value for each repository, changed only from what it was when it was read. */
 import { TallymanError } from '../error/tallyman-error.ts';
 import type { Ledger } from '../pipeline/job-ports.ts';
-import type { Clock } from '../pipeline/ports.ts';
+import type { Clock, Log } from '../pipeline/ports.ts';
 import { mergeSightings } from '../sighting/merge-sighting.ts';
 import { packEntries, unpackEntries } from '../sighting/pack-entries.ts';
 import { keptMs, type LedgerEntry, type RepositoryLook } from '../sighting/sighting.ts';
+import { createFlushWatch } from './flush-watch.ts';
 import type { RedisLink } from './open-redis.ts';
 import { createRedisClock } from './redis-clock.ts';
 
@@ -31,12 +32,15 @@ const maxTries = 100;
 
 /** Good enough where the machine does not sleep. */
 const awake = { nowMs: () => performance.now() };
+const silent = { warn: () => undefined };
 
-/** Its clock is that of Redis, which `clock` shows to go evenly. The link is not closed with it. A Redis that lost its data makes tags young, never old. */
+/** Its clock is that of Redis, which `clock` shows to go evenly. The link is not closed with it. A Redis that lost its data makes tags young, never old, and is told. */
 export function createRedisLedger(
   { ask, keyPrefix }: Pick<RedisLink, 'ask' | 'keyPrefix'>,
-  { clock = awake }: { clock?: Pick<Clock, 'nowMs'> } = {},
+  { clock = awake, log = silent }: { clock?: Pick<Clock, 'nowMs'>; log?: Pick<Log, 'warn'> } = {},
 ): Ledger {
+  const tellTime = createRedisClock({ ask }, clock);
+  const lookForFlush = createFlushWatch({ ask, keyPrefix }, log);
   const toKey = (repository: string): string => `${keyPrefix}ledger:${repository}`;
 
   async function get(repository: string, signal: AbortSignal): Promise<string> {
@@ -76,7 +80,10 @@ export function createRedisLedger(
   }
 
   return {
-    nowMs: createRedisClock({ ask }, clock),
+    async nowMs(options) {
+      const [nowMs] = await Promise.all([tellTime(options), lookForFlush(options)]);
+      return nowMs;
+    },
     read: async (repository, { signal }) => unpack(repository, await get(repository, signal)),
     record: (repository, look, { signal }) => record(repository, look, signal),
     close: async () => undefined,

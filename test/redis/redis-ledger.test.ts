@@ -57,6 +57,25 @@ describe('the Redis ledger', () => {
     assert.deepEqual(known.get('1.0.0'), { seenMs: 500, digest, digestSeenMs: 500, movedFrom: undefined });
   });
 
+  it('tells once each time that Redis lost its data', async () => {
+    const warned: string[] = [];
+    const log = { warn: (_: object, message: string) => void warned.push(message) };
+    const watching = links.slice(0, 2).map((link) => createRedisLedger(link, { log }));
+    const look = async () => {
+      for (const ledger of [...watching, ...watching]) await ledger.nowMs({ signal });
+      return warned.splice(0).map((message) => message.slice(0, 21));
+    };
+    const lost = 'redis lost the ledger';
+    assert.deepEqual(await look(), []);
+    for (let times = 0; times < 2; times += 1) {
+      await redis.client.flushall();
+      assert.deepEqual(await look(), [lost, lost]);
+    }
+    await scene.ledger.record('ghcr.io/acme/web', seen('2.0.0', 100), { signal });
+    await redis.client.del('{tallyman}:ledger:ghcr.io/acme/web');
+    assert.deepEqual(await look(), []);
+  });
+
   it('forgets a repository a year after the last look at it, also one of before', async () => {
     const [key, year] = ['{tallyman}:ledger:ghcr.io/acme/seldom', 366 * 86_400];
     const keptAfterLook = async (): Promise<boolean> => {
