@@ -47,8 +47,8 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
   });
   const applied = watchApplied(session, { config, log, subjects, metrics });
   const poller = session.openPoller({
-    onLook(topic, outcome) {
-      measuring.onLook(topic, outcome);
+    onLook(topic, outcome, lookedMs) {
+      measuring.onLook(topic, outcome, lookedMs);
       if (outcome === 'changed') applied?.see(topic.name);
     },
   });

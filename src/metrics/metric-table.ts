@@ -56,7 +56,7 @@ export const metricTable: MetricTable = {
   },
   tallyman_seen_to_commit_seconds: {
     type: 'histogram',
-    help: "From the look here that saw a repository's tags change to the commit of a version of that image, made here by the first pass that did not fail.",
+    help: "From the look that saw a repository's tags change, of whichever worker, to the commit of a version of that image, made here by the first pass that did not fail.",
     labels: { repo },
     buckets: [0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400, 604_800],
   },

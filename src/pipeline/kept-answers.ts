@@ -85,14 +85,16 @@ export interface WantedTopic {
   readonly sinceMs: number;
 }
 
-/** What came of a look; `first`: there was no answer before. */
-export type LookResult = LookOutcome | 'first';
+/** What came of a look; `first`: there was no answer before; `told`: another worker's look saw a change. */
+export type LookResult = LookOutcome | 'first' | 'told';
+
+/** Told of each look that counts, and when it was, in milliseconds since 1970. */
+export type OnLook = (topic: Topic, result: LookResult, lookedMs: number) => void;
 
 export interface KeepOptions<Value> extends LookIntervals {
   readonly clock: Pick<Clock, 'nowMs' | 'random'>;
   readonly isSame: (a: Value, b: Value) => boolean;
-  /** Called after each look that counts. */
-  readonly onLook?: ((topic: Topic, result: LookResult) => void) | undefined;
+  readonly onLook?: OnLook | undefined;
 }
 
 interface Kept<Value> extends Learned {
@@ -181,22 +183,25 @@ export function createKeptAnswers<Value>(options: KeepOptions<Value>): KeptAnswe
       const answered = { error: undefined, sinceMs: nowMs, turn: asked.turn, full: asked.more };
       const next = 'error' in found ? { ...last, error: found.error } : { ...last, ...answered, value: found.value };
       kept.set(asked.name, next);
-      onLook?.(asked, outcome === 'changed' && known.value === undefined ? 'first' : outcome);
+      onLook?.(asked, outcome === 'changed' && known.value === undefined ? 'first' : outcome, nowMs);
       return { answer: toAnswer(next), isNews: outcome === 'changed' && known.lastTurn !== 0 };
     },
     tell: find,
     takeOver(topic, { learned, ...others }) {
       const known = find(topic);
+      const newer = learned !== undefined && isNewer(learned, known) ? learned : undefined;
       aheadMs = others.aheadMs;
       kept.delete(topic.name);
       kept.set(topic.name, {
         ...known,
-        ...(learned !== undefined && isNewer(learned, known) && learned),
+        ...newer,
         expectations: Math.max(known.expectations, others.expectations),
         usedMs: Math.max(known.usedMs, others.usedMs),
         moreWantedMs: Math.max(known.moreWantedMs, others.moreWantedMs),
       });
       dropUnused(kept, clock.nowMs());
+      const isNews = newer?.value !== undefined && known.value !== undefined && !isSame(known.value, newer.value);
+      if (isNews) onLook?.(topic, 'told', newer.state.changedMs ?? newer.sinceMs);
     },
     listWanted: () => [...kept].flatMap(([name, known]) => (isWanted(known) ? [{ name, sinceMs: known.sinceMs }] : [])),
     expect(concerns) {

@@ -3,8 +3,8 @@ import { formatCanonical, parseImageReference } from '../image/reference.ts';
 import type { WholeReport } from './commit-and-propose.ts';
 
 export interface LeadTimes {
-  /** A look saw the tags of the repository change (canonical name), now. */
-  see(repository: string): void;
+  /** A look saw the tags of the repository change (canonical name); by default now. */
+  see(repository: string, lookedMs?: number): void;
   /**
    * A pass over the Yaml repo did its work: the spans of its updates that were seen coming here, in milliseconds, by image
    * as the updates name it. What it did not write does not count later either: that it waits for its age or for a person says
@@ -24,9 +24,9 @@ export function createLeadTimes(subjects: readonly string[], { nowMs }: { nowMs:
   /** When the oldest change was seen that a pass over the Yaml repo may still be about, by repository. */
   const seen = new Map(subjects.map((subject) => [subject, new Map<string, number>()]));
   return {
-    see(repository) {
+    see(repository, lookedMs = nowMs()) {
       for (const changes of seen.values()) {
-        if (!changes.has(repository)) changes.set(repository, nowMs());
+        if (!changes.has(repository)) changes.set(repository, lookedMs);
         const [oldest] = changes.keys();
         if (changes.size > maxSeen && oldest !== undefined) changes.delete(oldest);
       }

@@ -1,7 +1,7 @@
 /** Asks a registry once for all who ask the same, now and until the answer is due again. */
 import { TallymanError } from '../error/tallyman-error.ts';
 import type { Answer } from './answer.ts';
-import { type AskedTopic, createKeptAnswers, type KeptAnswers, type LookResult, type Topic } from './kept-answers.ts';
+import { type AskedTopic, createKeptAnswers, type KeptAnswers, type OnLook, type Topic } from './kept-answers.ts';
 import type { LookIntervals } from './plan-next-look.ts';
 import type { Clock } from './ports.ts';
 import { createQueueByHost } from './queue-by-host.ts';
@@ -41,7 +41,7 @@ export interface LookOptions extends LookIntervals {
   /** Called where the registry's answer about a topic has changed. */
   readonly onChange?: ((topic: Topic) => void) | undefined;
   /** Called after each look at the registry that counts. */
-  readonly onLook?: ((topic: Topic, result: LookResult) => void) | undefined;
+  readonly onLook?: OnLook | undefined;
   /** Ends all looks. */
   readonly signal: AbortSignal;
 }

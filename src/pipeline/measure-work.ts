@@ -1,7 +1,7 @@
 /** What the daemon measures, put together: passes, looks, queues. */
 
 import type { JobQueue, QueueCounts } from './job-ports.ts';
-import type { LookResult, Topic, WantedTopic } from './kept-answers.ts';
+import type { OnLook, WantedTopic } from './kept-answers.ts';
 import { createLeadTimes } from './lead-times.ts';
 import type { Metrics, Sample } from './metrics-ports.ts';
 import { createPassRecords, type PassRecords } from './pass-records.ts';
@@ -10,7 +10,7 @@ import type { Clock } from './ports.ts';
 export interface Measuring {
   readonly records: PassRecords;
   /** For the poller: called after each look at tags. */
-  readonly onLook: (topic: Topic, result: LookResult) => void;
+  readonly onLook: OnLook;
   /** Has these read whenever somebody looks. */
   watch(sources: MeasuredSources): void;
 }
@@ -33,9 +33,9 @@ export function createMeasuring(subjects: readonly string[], options: MeasureOpt
   const records = createPassRecords(subjects, { ...options, leadTimes });
   return {
     records,
-    onLook({ name, repository }, outcome) {
-      metrics.count('tallyman_scans_total', { host: repository.host, outcome });
-      if (outcome === 'changed') leadTimes.see(name);
+    onLook({ name, repository }, outcome, lookedMs) {
+      if (outcome !== 'told') metrics.count('tallyman_scans_total', { host: repository.host, outcome });
+      if (outcome === 'changed' || outcome === 'told') leadTimes.see(name, lookedMs);
     },
     watch({ queues, tags }) {
       metrics.onScrape('repos', records.listSamples);

@@ -107,23 +107,31 @@ describe('createMeasuring of the time from seen to committed', () => {
 
   it('begins with the look that saw the tags change, also where passes failed meanwhile', async () => {
     const { clock, measuring, pass, toldOf } = open({ tags: ['1.0.0', '1.1.0'] });
-    measuring.onLook(web, 'changed');
+    measuring.onLook(web, 'changed', clock.time);
     clock.time += 10_000;
     await pass(rejected);
-    measuring.onLook(web, 'changed');
+    measuring.onLook(web, 'changed', clock.time);
     await pass();
     assert.deepEqual(toldOf(spans), [`${spans} deploy = 14`]);
     assert.equal(toldOf('tallyman_scans_total ghcr.io changed').length, 2);
   });
 
+  it('begins with the look of another worker, which is none of this one', async () => {
+    const { clock, measuring, pass, toldOf } = open({ tags: ['1.0.0', '1.1.0'] });
+    measuring.onLook(web, 'told', clock.time - 7000);
+    await pass();
+    assert.deepEqual(toldOf(spans), [`${spans} deploy = 9`]);
+    assert.deepEqual(toldOf('tallyman_scans_total'), []);
+  });
+
   it('counts no change that a pass had nothing to write for, and no first look', async () => {
     const tags = ['1.0.0'];
     const { clock, measuring, pass, toldOf } = open({ tags });
-    measuring.onLook(web, 'changed');
+    measuring.onLook(web, 'changed', clock.time);
     clock.time += 1000;
     await pass();
     tags.push('1.1.0');
-    measuring.onLook(web, 'first');
+    measuring.onLook(web, 'first', clock.time);
     await pass();
     assert.equal(toldOf('tallyman_updates_total').length, 1);
     assert.deepEqual(toldOf(spans), []);

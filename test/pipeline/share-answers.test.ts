@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { TallymanError } from '../../src/error/tallyman-error.ts';
 import type { Answer } from '../../src/pipeline/answer.ts';
 import { type PackedListing, unpackListing } from '../../src/pipeline/pack-listing.ts';
-import { createImagePoller } from '../../src/pipeline/poll-images.ts';
+import { createImagePoller, type PollOptions } from '../../src/pipeline/poll-images.ts';
 import type { Registry } from '../../src/pipeline/ports.ts';
 import { testAnswerStore } from '../contracts/answer-store-contract.ts';
 import { fakeAnswerStore } from './fake-answer-store.ts';
@@ -32,11 +32,14 @@ function open({ apartMs = 0, ...parts }: Partial<Registry> & { apartMs?: number 
     const registry = fakeRegistry({ listTags: async () => listingOf(...tags), ...parts });
     const times = { intervalMs: minute, maxIntervalMs: 5 * minute };
     const own = { ...clock, nowMs: () => clock.time + aheadMs };
-    const options = { ...times, concurrency: 4, refreshed: true, clock: own, store, signal };
+    const looks: string[] = [];
+    const onLook: PollOptions['onLook'] = (_, result, lookedMs) =>
+      void looks.push(`${result} ${(clock.time + aheadMs - lookedMs) / 1000}`);
+    const options = { ...times, concurrency: 4, refreshed: true, clock: own, store, signal, onLook };
     const poller = createImagePoller(registry, options);
     const changed: string[] = [];
     poller.watch(({ path }) => changed.push(path));
-    return { ...poller, asked: registry.asked, changed };
+    return { ...poller, asked: registry.asked, changed, looks };
   };
   return { clock, tags, store, a: openWorker(0), b: openWorker(apartMs) };
 }
@@ -59,6 +62,19 @@ describe('shared answers', () => {
       clock.time += 1;
       await b.tags.refresh(plain);
       assert.deepEqual([a.asked.length, b.asked.length, b.changed], [1, 2, []]);
+    });
+
+  for (const apartMs of [0, 3_600_000, -3_600_000])
+    it(`tells once when another worker saw a change, clocks ${apartMs} ms apart`, async () => {
+      const { clock, tags, a, b } = open({ apartMs });
+      await a.tags.look(plain);
+      await b.tags.look(plain);
+      clock.time += minute;
+      tags.push('1.1.0');
+      await a.tags.refresh(plain);
+      clock.time += 10_000;
+      for (let looks = 0; looks < 2; looks += 1) await b.tags.look(plain);
+      assert.deepEqual([a.looks, b.looks], [['first 0', 'changed 0'], ['told 10']]);
     });
 
   it('shares manifests, and push times, which all ask for where one wants them', async () => {
