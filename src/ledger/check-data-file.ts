@@ -1,5 +1,5 @@
-/** Looks at files before LMDB maps them: one that is no LMDB file, was cut off, or finds no room would end the process there. */
-import { closeSync, existsSync, fstatSync, fsyncSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
+/** Looks at a file before LMDB maps it: what is no LMDB file, or was cut off, would end the process there. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { damaged } from './failure.ts';
 
 /** MDB_MAGIC, and the version of LMDB 0.9 and 1.0 as `lmdb` has it. Source: mdb.c, struct MDB_meta. */
@@ -15,43 +15,29 @@ export function checkDataFile(file: string): void {
   if (fault !== undefined) throw damaged(file, fault);
 }
 
-/** Of the lock file and the first pages, with something to spare. */
-const roomBytes = 64 * 1024;
-
-/**
- * Throws what the file system says where it has no room for the files that LMDB is about to make: it writes to its lock
- * file through the map, where a full disk is a signal and no error.
- */
-export function checkRoom(file: string): void {
-  if (existsSync(`${file}-lock`)) return;
-  const aside = `${file}-${process.pid}`;
-  const descriptor = openSync(aside, 'w', 0o600);
-  try {
-    // Not writeSync(), which is content with a part.
-    writeFileSync(descriptor, Buffer.alloc(roomBytes));
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-    rmSync(aside, { force: true });
-  }
-}
-
 function findFault(file: string): string | undefined {
   const descriptor = openIfThere(file);
   if (descriptor === undefined) return undefined;
   try {
-    const first = readMeta(descriptor, 0);
     const { size } = fstatSync(descriptor);
     if (size === 0) return undefined;
+    const first = readMeta(descriptor, 0);
     if (first === undefined) return 'it is no LMDB file';
-    const second = readMeta(descriptor, first.pageSize);
-    if (second === undefined) return 'its second page is damaged';
-    const { lastPage } = first.transaction > second.transaction ? first : second;
-    const wanted = (lastPage + 1) * first.pageSize;
+    if (readMeta(descriptor, first.pageSize) === undefined) return 'its second page is damaged';
+    const wanted = readUsedBytes(descriptor);
     return fstatSync(descriptor).size < wanted ? `${size} bytes of ${wanted} are there` : undefined;
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** How much of a whole file is in use; 0 of one that is none. */
+export function readUsedBytes(descriptor: number): number {
+  const first = readMeta(descriptor, 0);
+  const second = first && readMeta(descriptor, first.pageSize);
+  if (first === undefined || second === undefined) return 0;
+  const { lastPage } = first.transaction > second.transaction ? first : second;
+  return (lastPage + 1) * first.pageSize;
 }
 
 function openIfThere(file: string): number | undefined {

@@ -28,6 +28,8 @@ const found: Readonly<Record<string, string>> = {
   EPERM: 'access is denied',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota is used up',
+  EFBIG: 'the file may grow no further',
   ENOTDIR: 'a part of the path is no folder',
   EEXIST: 'a part of the path is no folder',
 };

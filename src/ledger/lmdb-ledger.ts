@@ -1,6 +1,6 @@
 /** The embedded ledger: one LMDB file in the state folder, which several processes of one machine may use at the same time. */
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
 import { TallymanError } from '../error/tallyman-error.ts';
@@ -10,9 +10,10 @@ import { mergeSightings } from '../sighting/merge-sighting.ts';
 import { packEntries, unpackEntries } from '../sighting/pack-entries.ts';
 import type { LedgerEntry, RepositoryLook } from '../sighting/sighting.ts';
 import { untilAborted } from '../signal/until-aborted.ts';
-import { checkDataFile, checkRoom } from './check-data-file.ts';
+import { checkDataFile } from './check-data-file.ts';
 import { damaged, toLedgerFailure } from './failure.ts';
 import { createLastLooks } from './last-looks.ts';
+import { makeRoom, tryLockRoom } from './make-room.ts';
 import { takeProcessLock } from './process-lock.ts';
 import { createTurns } from './turns.ts';
 
@@ -29,10 +30,13 @@ interface Recording {
   reject(error: unknown): void;
 }
 
-/** Address space, not disk: the file is as large as what is in it. 5,000 repositories of 1,000 tags are 125 MB. */
+/** Address space, not disk: the file is little larger than what is in it. 5,000 repositories of 1,000 tags are 125 MB. */
 const mapSize = 16 * 2 ** 30;
 /** Longest that what is recorded keeps everything else waiting. Those that share one write to the disk (some 10 ms) take no longer; what is left waits for the next. */
 const maxBatchMs = 50;
+/** Pages that change with each value, beside its own, and with each transaction. */
+const pathBytes = 16 * 1024;
+const transactionBytes = 64 * 1024;
 /** LMDB takes keys up to 1,978 bytes. */
 const maxKeyLength = 512;
 
@@ -125,7 +129,7 @@ async function openFile(file: string, signal: AbortSignal): Promise<RootDatabase
     const { open } = await import('lmdb');
     return await attemptAlone(file, signal, () => {
       checkDataFile(file);
-      checkRoom(file);
+      if (!existsSync(`${file}-lock`)) tryLockRoom(file);
       // Without overlappingSync a commit is on the disk when it is done.
       const options = { path: file, noSubdir: true, encoding: 'string', overlappingSync: false, mapSize } as const;
       const database = open<string, string>(options);
@@ -185,6 +189,7 @@ function unpack(file: string, repository: string, text: string | undefined): Ent
 function writeBatch(place: WritePlace, waiting: Recording[]): void {
   const batch: Recording[] = [];
   const settled: (() => void)[] = [];
+  let bytes = transactionBytes;
   const untilMs = performance.now() + maxBatchMs;
   const { database, file } = place;
   try {
@@ -193,9 +198,13 @@ function writeBatch(place: WritePlace, waiting: Recording[]): void {
         do {
           for (const recording of waiting.splice(0, 1)) {
             batch.push(recording);
-            settled.push(recordOne(place, recording));
+            const { settle, written } = recordOne(place, recording);
+            settled.push(settle);
+            bytes += written + pathBytes;
           }
         } while (waiting.length > 0 && performance.now() < untilMs);
+        // What this throws ends the transaction before anything of it is written.
+        makeRoom(file, bytes);
       }),
     );
   } catch (error) {
@@ -205,23 +214,31 @@ function writeBatch(place: WritePlace, waiting: Recording[]): void {
   for (const settle of settled) settle();
 }
 
-/** Inside the transaction, where nobody else writes; how the caller is answered once it is on the disk. */
-function recordOne(place: WritePlace, recording: Recording): () => void {
+interface Recorded {
+  /** Answers the caller; once it is on the disk. */
+  settle(): void;
+  /** Bytes of the value. */
+  readonly written: number;
+}
+
+/** Inside the transaction, where nobody else writes. */
+function recordOne(place: WritePlace, recording: Recording): Recorded {
   const { repository, look, before, signal, resolve, reject } = recording;
   const { database, lastLooks } = place;
   const key = toKey(repository);
-  if (signal.aborted) return () => reject(signal.reason);
+  if (signal.aborted) return { settle: () => reject(signal.reason), written: 0 };
   try {
     const text = readText(place, repository);
     const known = text === before ? undefined : unpack(place.file, repository, text);
     const next = known === undefined ? recording.merged : mergeSightings(known, look);
-    if (next !== known) database.putSync(key, packEntries(repository, next));
+    const packed = next === known ? '' : packEntries(repository, next);
+    if (packed !== '') database.putSync(key, packed);
     if (lastLooks.isDue(database, key, look.nowMs)) lastLooks.note(database, key, look.nowMs);
     if (text === undefined) lastLooks.forgetSome(database, look.nowMs);
-    return () => resolve(next);
+    return { settle: () => resolve(next), written: packed.length };
   } catch (error) {
     // What is damaged of one repository keeps no other from being recorded.
-    if (error instanceof Error && error.name === 'TallymanError') return () => reject(error);
+    if (error instanceof Error && error.name === 'TallymanError') return { settle: () => reject(error), written: 0 };
     throw error;
   }
 }

@@ -15,7 +15,6 @@ import { isWatchable } from './watch-tags.ts';
 
 /** Decisions that stand. */
 export interface ConfirmedDecisions {
-  readonly decisions: readonly Decision[];
   readonly selections: readonly Selection[];
   /** By `image:version` as updates name them: where the image says it comes from. */
   readonly sources: ReadonlyMap<string, ImageSource>;
@@ -86,7 +85,7 @@ export async function confirmDecisions(
   }
   problems.push(...failed.values());
   const standing = all.filter(({ policy }) => !failed.has(policy));
-  return { selections: standing.map(({ selection }) => selection), sources, decisions: standing };
+  return { selections: standing.map(({ selection }) => selection), sources };
 }
 
 /** What is to be asked for decisions that are open; a policy that has asked for too much gets a problem. */

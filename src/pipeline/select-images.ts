@@ -69,9 +69,8 @@ export async function selectImages(targets: readonly Target[], given: SelectOpti
   for (const policy of usable) decisions.push(...(await decide(policy, byPolicy.get(policy) ?? [], gathering)));
   const watched = usable.flatMap((policy) => nameWatched(policy, byPolicy.get(policy) ?? [], lookup));
   if (given.watches) await watchTags(watched, gathering);
-  const { decisions: all, ...confirmed } = await confirmDecisions(decisions, gathering);
-  const asked = all.flatMap(({ policy, asked: tags }) => [...tags.keys()].map((tag) => ({ policy, tag })));
-  problems.push(...describeMoved([...watched, ...asked], gathering));
+  const confirmed = await confirmDecisions(decisions, gathering);
+  problems.push(...describeMoved(watched, { ...gathering, policies: usable }));
   return { ...confirmed, ...waitForWindows(confirmed.selections, usable, gathering), problems };
 }
 

@@ -1,6 +1,7 @@
 /** Tags that were moved: a version whose image becomes another is an alarm. */
 import { createProblem, type Problem } from '../error/problem.ts';
 import type { Policy } from '../policy/policy.ts';
+import { createTagReader } from '../select/tag-reader.ts';
 import { readCurrent, type Target } from '../target/target.ts';
 import type { FirstSeen } from './first-seen.ts';
 import type { ImageLookup } from './look-up-images.ts';
@@ -41,14 +42,13 @@ function hasLine(text: string, line: string): boolean {
   return false;
 }
 
-/** A problem for each of the tags that was moved lately. */
+/** A problem for each of the tags in Git that was moved lately, and of those that the policies could choose. */
 export function describeMoved(
-  tags: readonly WatchedTag[],
-  { firstSeen, nowMs }: { firstSeen: FirstSeen; nowMs: number },
+  watched: readonly WatchedTag[],
+  { policies, firstSeen, nowMs }: { policies: readonly Policy[]; firstSeen: FirstSeen; nowMs: number },
 ): readonly Problem[] {
-  const told = new Map(
-    tags.filter(({ policy }) => isWatchable(policy)).map((one) => [`${one.policy.key} ${one.tag}`, one]),
-  );
+  const all = [...watched, ...policies.flatMap((policy) => nameMoved(policy, firstSeen))];
+  const told = new Map(all.map((one) => [`${one.policy.key} ${one.tag}`, one]));
   return [...told.values()].flatMap(({ policy, tag }) => {
     const entry = firstSeen.entryOf(policy.repository, tag);
     if (entry?.movedFrom === undefined || nowMs - (entry.digestSeenMs ?? 0) >= toldMs) return [];
@@ -56,4 +56,13 @@ export function describeMoved(
     const message = `Cannot trust tag "${tag}" of "${policy.image}": ${found}, one image for good was wanted`;
     return [createProblem('TagMutated', message, { place: policy.source, policy: policy.key })];
   });
+}
+
+/** Those that were ever moved and that the policy could choose, also while they wait for their age or are kept away for it. */
+function nameMoved(policy: Policy, firstSeen: FirstSeen): readonly WatchedTag[] {
+  if (!isWatchable(policy) || !firstSeen.knowsMoves(policy.repository)) return [];
+  const { admit } = createTagReader(policy);
+  const entries = firstSeen.entriesOf(policy.repository) ?? new Map();
+  const moved = [...entries].filter(([, { movedFrom }]) => movedFrom !== undefined).map(([tag]) => tag);
+  return moved.filter((tag) => admit(tag, {}).kind !== 'rejected').map((tag) => ({ policy, tag }));
 }

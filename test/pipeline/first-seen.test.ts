@@ -351,6 +351,19 @@ describe('a version tag that is moved', () => {
       assert.deepEqual((await scene.pass(hour)).codes, []);
     });
 
+  for (const mutation of ['follow', 'block'])
+    it(`is told for a day without a break where it was to be written and is not, with ${mutation}`, async () => {
+      const scene = openScene(`${aged}, mutation: ${mutation}`, { '1.0.0': 'a', '1.1.0': 'b' });
+      await scene.pass();
+      scene.push({ '1.1.0': 'evil' });
+      const told = [await scene.pass(24 * hour), await scene.pass(minute), await scene.pass(23 * hour)];
+      assert.deepEqual(
+        told.map(({ codes }) => codes),
+        [['TagMutated'], ['TagMutated'], ['TagMutated']],
+      );
+      assert.deepEqual((await scene.pass(hour)).codes, []);
+    });
+
   it('is passed over where the policy blocks it', async () => {
     const scene = openScene(`${aged}, mutation: block`, { '1.0.0': 'a', '1.1.0': 'b', '1.2.0': 'c' });
     await scene.pass();
