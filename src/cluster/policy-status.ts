@@ -7,7 +7,7 @@ import type { KubernetesApi } from './api.ts';
 import { createBell } from './bell.ts';
 import { type ImagePolicyObject, imagePolicies, imagePolicyVersion, isImagePolicy } from './policy-objects.ts';
 import { formatPath } from './resource-path.ts';
-import { cutSource, isSameStatus, readStatus, type ShownPolicy, toStatus } from './status-body.ts';
+import { cutSource, isGone, isSameStatus, readStatus, type ShownPolicy, toStatus } from './status-body.ts';
 import { formatPlace, type WatchedObjects } from './watch-objects.ts';
 
 export interface StatusOptions {
@@ -100,14 +100,16 @@ export function createStatusWriter({ api, clock, objects: watched, onProblem }: 
     const known = readStatus(object);
     const owner = known?.source;
     const isOurs = owner === policy.source;
-    if (!isOurs && (policy.standing === undefined || (owner !== undefined && sources.has(owner)))) return undefined;
+    const isKept = owner !== undefined && sources.has(owner) && !isGone(known);
+    if (!isOurs && (policy.standing === undefined || isKept)) return undefined;
     const status = toStatus(policy, object, clock.wallMs());
     return isSameStatus(status, known) ? undefined : status;
   }
 
   /**
    * Only what nobody has spoken of is written: several processes show policies, and each would put right what the other says.
-   * Who spoke last knows better, and what differs from that is not shown again before the next pass.
+   * Who spoke last knows better, and what differs from that is not shown again before the next pass. Where the last one says that
+   * the policy is gone, the other Yaml repos that have it speak of it.
    */
   function touch(key: string): void {
     const object = watched.objects.get(key);
@@ -117,8 +119,9 @@ export function createStatusWriter({ api, clock, objects: watched, onProblem }: 
     for (const [source, policies] of shown) {
       const policy = policies.get(key);
       if (policy === undefined || due.has(policy)) continue;
-      if (isOpen) due.add(policy);
-      else if (status.source === source && findStatus(policy, object) !== undefined) policies.delete(key);
+      const isOurs = status?.source === source;
+      if (isOpen || (isGone(status) && !isOurs)) due.add(policy);
+      else if (isOurs && findStatus(policy, object) !== undefined) policies.delete(key);
     }
     if (due.size > 0) bell.ring();
   }

@@ -12,14 +12,17 @@ export interface ShownPolicy {
   readonly standing: PolicyStanding | undefined;
 }
 
+/** None that a standing has. */
+const goneReason = 'PolicyMissing';
+
 /** A commit of before and the times at which conditions began stay as they are. */
 export function toStatus(
   { key, source, standing }: ShownPolicy,
   object: ImagePolicyObject,
   wallMs: number,
 ): PolicyStatus {
-  if (standing === undefined) return fillStatus(describeGone(key, source), { object, wallMs });
-  return { ...fillStatus(standing, { object, wallMs }), source: cutSource(source) };
+  const filled = fillStatus(standing ?? describeGone(key, source), { object, wallMs });
+  return { ...filled, source: cutSource(source) };
 }
 
 /** As statuses have it. */
@@ -30,6 +33,11 @@ export function cutSource(source: string): string {
 /** The CRD's schema has checked it. */
 export function readStatus({ status }: ImagePolicyObject): PolicyStatus | undefined {
   return status as PolicyStatus | undefined;
+}
+
+/** Whether it says that its Yaml repo has the policy no more. */
+export function isGone(status: PolicyStatus | undefined): boolean {
+  return status?.conditions?.some(({ reason }) => reason === goneReason) === true;
 }
 
 /** In whatever order the API server has the fields. */
@@ -79,7 +87,7 @@ function fillCommit(
 /** Nobody decides for it any more, and what it said last would pass for the present. */
 function describeGone(key: string, source: string): Standing {
   const message = `policy "${key}" is not in "${source}" any more, or in a file that cannot be read`;
-  const reason = 'PolicyMissing';
+  const reason = goneReason;
   return {
     state: 'Failed',
     reason: message,

@@ -280,6 +280,33 @@ describe('createStatusWriter', () => {
     assert.equal(restarted.count('removed'), 1);
   });
 
+  it('says once that a policy is gone, though another worker last saw it there', async () => {
+    await kubernetes.apply([object('went')]);
+    const other = startWorker();
+    await waitUntil(() => other.sees('went'));
+    for (const worker of [writer, other]) {
+      worker.show([standing('went')]);
+      await waitUntil(hasState('went', 'Current'));
+    }
+    await settle(writer, other);
+    const before = writer.count('went') + other.count('went');
+    writer.show([]);
+    await waitUntil(hasState('went', 'Failed'));
+    await settle(writer, other);
+    // What the other one said is out of date: it does not say so again of the changed object.
+    await kubernetes.apply([{ ...object('went'), spec: { image: 'ghcr.io/acme/api', select: { semver: '*' } } }]);
+    await waitUntil(async () => (await get('went')).status?.observedGeneration === 2);
+    await settle(writer, other);
+    const { status } = await get('went');
+    assert.deepEqual([status?.state, status?.source], ['Failed', main]);
+    assert.equal(writer.count('went') + other.count('went') - before, 2);
+    other.show([standing('went')]);
+    await waitUntil(hasState('went', 'Current'));
+    await settle(writer, other);
+    assert.equal(writer.count('went') + other.count('went') - before, 3);
+    assert.equal((await get('went')).status?.state, 'Current');
+  });
+
   it('writes a commit on a branch with a long name once', async () => {
     await kubernetes.apply([object('long')]);
     const branches = ['x'.repeat(90), 'y'.repeat(600)];
