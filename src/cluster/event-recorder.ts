@@ -146,8 +146,7 @@ function createPace(clock: Clock): (signal: AbortSignal) => Promise<void> {
   let [left, sinceMs] = [burst, clock.nowMs()];
   return async (signal) => {
     const nowMs = clock.nowMs();
-    // With Redis the clock is Redis's once that answers, and may be set back: that is no time that passed.
-    left = Math.min(burst, left + (Math.max(0, nowMs - sinceMs) / 1000) * perSecond);
+    left = Math.min(burst, left + ((nowMs - sinceMs) / 1000) * perSecond);
     sinceMs = nowMs;
     if (left < 1) await clock.sleep(((1 - left) / perSecond) * 1000, { signal });
     left -= 1;

@@ -18,19 +18,32 @@ export interface SignIn {
   renew(): void;
 }
 
-/** Throws `ConfigInvalid` where no cluster is named, or none that is safe to talk to. */
+/** A program that gives credentials is given up after so long. */
+const hangingMs = 60_000;
+
+/** Throws `ConfigInvalid` where no cluster is named, or one that is not spoken to by TLS. */
 export function createSignIn(load: () => KubeConfig): SignIn {
   let config = load();
-  /** One program at a time gives them: one that hangs is not begun again for each request. */
+  /** One program at a time gives them: one that hangs is begun again, but not for each request. */
   let coming: Promise<https.RequestOptions> | undefined;
   const cluster = findCluster(config);
+
+  function begin(): Promise<https.RequestOptions> {
+    const credentials = getCredentials(config);
+    const letGo = (): void => {
+      if (coming === credentials) coming = undefined;
+    };
+    const timer = setTimeout(letGo, hangingMs);
+    timer.unref();
+    credentials.finally(() => clearTimeout(timer)).then(letGo, letGo);
+    return credentials;
+  }
+
   return {
     cluster,
     namespace: config.getContextObject(config.getCurrentContext())?.namespace?.trim() || 'default',
     async apply(options, signal) {
-      coming ??= getCredentials(config).finally(() => {
-        coming = undefined;
-      });
+      coming ??= begin();
       const { headers, ...credentials } = await untilAborted(coming, signal).catch((error: unknown) => {
         if (!signal.aborted) throw error;
         const message = `Cannot sign in to Kubernetes: ${what} did not come in time, sooner was wanted`;
@@ -57,8 +70,11 @@ function findCluster(config: KubeConfig): Cluster {
   const cluster = config.getCurrentCluster();
   if (cluster === null)
     throw new TallymanError('ConfigInvalid', 'Cannot use the kubeconfig: its context names no cluster, one was wanted');
-  if (URL.canParse(cluster.server) && new URL(cluster.server).protocol === 'https:') return cluster;
-  const message = `Cannot use the kubeconfig: its server is "${printable(cluster.server)}", an https address was wanted`;
+  const url = URL.canParse(cluster.server) ? new URL(cluster.server) : undefined;
+  if (url?.protocol === 'https:') return cluster;
+  // Not the whole of it: there may be a password in it.
+  const found = url === undefined ? 'no address' : `at "${printable(`${url.protocol}//${url.host}`)}"`;
+  const message = `Cannot use the kubeconfig: its server is ${found}, an https address was wanted`;
   const remedy =
     'Name the API server itself, with its certificate authority: what `kubectl proxy` offers is not encrypted.';
   throw new TallymanError('ConfigInvalid', message, { remedy });

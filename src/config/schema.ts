@@ -100,7 +100,19 @@ const registrySchema = registryFields
 
 export const configSchema = z
   .strictObject({
-    repos: z.array(repoSchema).max(100).default([]).describe('The Yaml repos.'),
+    repos: z
+      .array(repoSchema)
+      .max(100)
+      .default([])
+      .superRefine((repos, context) => {
+        const names = repos.map(({ url, path, branch = '' }) => `${url ?? path} ${branch}`);
+        for (const [index, name] of names.entries()) {
+          if (names.indexOf(name) === index) continue;
+          const message = 'a repository and branch that no other entry has: one may have several `paths`';
+          context.addIssue({ code: 'custom', path: [index], message });
+        }
+      })
+      .describe('The Yaml repos.'),
     registries: z
       .array(registrySchema)
       .max(1000)

@@ -101,7 +101,7 @@ export function createForgeHttp(options: ForgeHttpOptions): ForgeHttp {
   async function send(request: ForgeRequest): Promise<ForgeAnswer> {
     for (let tries = 1; ; tries += 1) {
       await waitQuietly(request);
-      const outcome = await tryOnce(request, { ...options, dispatcher: dispatchers.find(), host });
+      const outcome = await tryOnce(request, { ...options, findDispatcher: dispatchers.find, host });
       const failure = 'error' in outcome ? outcome.error : judge(outcome, request);
       if ('status' in outcome && failure === undefined) return outcome;
       const isLast = tries >= limits.maxTries || request.once === true;
@@ -148,7 +148,7 @@ function createDispatcher(
     : new ProxyAgent({ ...timeouts, uri, requestTls: tls });
 }
 
-type Trying = ForgeHttpOptions & { readonly dispatcher: Dispatcher; readonly host: string };
+type Trying = ForgeHttpOptions & { readonly findDispatcher: () => Dispatcher; readonly host: string };
 
 /** One try with its redirects. Throws only the signal's reason, and what the credential's source throws. */
 async function tryOnce(request: ForgeRequest, trying: Trying): Promise<ForgeAnswer | { error: TallymanError }> {
@@ -156,6 +156,8 @@ async function tryOnce(request: ForgeRequest, trying: Trying): Promise<ForgeAnsw
   signal.throwIfAborted();
   const { host, limits } = trying;
   const authorization = await trying.authorize({ signal });
+  // Right before it is used: where certificates change, the one before is closed.
+  const dispatcher = trying.findDispatcher();
   const attempt = new AbortController();
   const late = forgeUnavailable(
     { task, host },
@@ -167,7 +169,7 @@ async function tryOnce(request: ForgeRequest, trying: Trying): Promise<ForgeAnsw
   setMaxListeners(0, signal);
   signal.addEventListener('abort', stop, { once: true });
   try {
-    return await follow(request, { ...trying, authorization, attempt: attempt.signal });
+    return await follow(request, { ...trying, dispatcher, authorization, attempt: attempt.signal });
   } catch (error) {
     signal.throwIfAborted();
     return { error: fromForgeNetwork(attempt.signal.aborted ? late : error, { task, host }) };
@@ -178,6 +180,7 @@ async function tryOnce(request: ForgeRequest, trying: Trying): Promise<ForgeAnsw
 }
 
 interface Hopping extends Trying {
+  readonly dispatcher: Dispatcher;
   readonly authorization: Awaited<ReturnType<ForgeHttpOptions['authorize']>>;
   readonly attempt: AbortSignal;
 }

@@ -6,8 +6,10 @@ import { keptMs } from '../sighting/sighting.ts';
 const prefix = 'looked ';
 const end = 'looked!';
 
-/** A look is noted again once it is so old: each repository is written for this a dozen times a year. */
+/** A look is noted again once it is so old, and may be so much younger than its note: each is written a dozen times a year. */
 const noteMs = 30 * 86_400_000;
+/** In this time everything that is watched is looked at, and noted anew where it is due: also where the clock was put right by a year. */
+const settleMs = 86_400_000;
 /** Stamps that are read for each repository that is new: more than one, so that the old go sooner than new ones come. */
 const maxRead = 4;
 
@@ -17,6 +19,7 @@ const maxRead = 4;
  */
 export function createLastLooks() {
   let from = prefix;
+  let sinceMs: number | undefined;
 
   /** NaN where none is there, or none that is one. */
   function readAgeMs(database: RootDatabase<string, string>, key: string, nowMs: number): number {
@@ -32,10 +35,12 @@ export function createLastLooks() {
     },
 
     forgetSome(database: RootDatabase<string, string>, nowMs: number): void {
+      sinceMs ??= nowMs;
+      if (nowMs - sinceMs < settleMs) return;
       const stamps = [...database.getKeys({ start: from, end, limit: maxRead + 1 })];
       for (const stamp of stamps.slice(0, maxRead)) {
         const key = stamp.slice(prefix.length);
-        if (!(readAgeMs(database, key, nowMs) >= keptMs)) continue;
+        if (!(readAgeMs(database, key, nowMs) >= keptMs + noteMs)) continue;
         database.removeSync(key);
         database.removeSync(stamp);
       }

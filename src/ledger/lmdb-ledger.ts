@@ -93,7 +93,8 @@ export function createLmdbLedger({ stateDir, clock }: { stateDir: string; clock:
       const before = readText({ database, file }, repository);
       const known = unpack(file, repository, before);
       const merged = mergeSightings(known, look);
-      if (merged === known && !lastLooks.isDue(database, toKey(repository), look.nowMs)) return known;
+      const isNoted = () => !lastLooks.isDue(database, toKey(repository), look.nowMs);
+      if (merged === known && attempt(file, 'read', isNoted)) return known;
       const recorded = new Promise<Entries>((resolve, reject) => {
         waiting.push({ repository, look, before, merged, signal, resolve, reject });
       });

@@ -83,8 +83,8 @@ async function judgeTags(
   const listing = unpackListing(answer.value);
   const { ledger, clock } = context;
   const now = await askTime(ledger, { clock, signal });
-  const nowMs = 'error' in now ? clock.nowMs() : now.value;
-  const firstSeen = createFirstSeen(ledger, { now, signal });
+  const nowMs = 'error' in now ? clock.nowMs() : now.value.nowMs;
+  const firstSeen = createFirstSeen(ledger, { now, clock, signal });
   const isByLedger = needsLedger(policy, answer.value);
   if (needsPushTimes(policy)) await firstSeen.recordTags(policy.repository, isByLedger ? listing.tags : []);
   const facts = gatherFacts(policy, listing, { firstSeen });

@@ -34,11 +34,12 @@ interface Known {
 
 interface SeeingOptions {
   /** By the ledger's clock, as `askTime` tells it; without it nothing is recorded, for an age of another clock is none. */
-  readonly now: Answer<number>;
+  readonly now: Answer<LedgerTime>;
+  readonly clock: Pick<Clock, 'nowMs'>;
   readonly signal: AbortSignal;
 }
 
-export function createFirstSeen(ledger: Ledger, { now, signal }: SeeingOptions): FirstSeen {
+export function createFirstSeen(ledger: Ledger, { now, clock, signal }: SeeingOptions): FirstSeen {
   const known = new Map<string, Answer<Known>>();
   let last: { readonly text: string; readonly entries: Entries } | undefined;
 
@@ -49,7 +50,8 @@ export function createFirstSeen(ledger: Ledger, { now, signal }: SeeingOptions):
       return;
     }
     try {
-      const look = { sightings, whole, nowMs: now.value };
+      // Not when the decision began: what came meanwhile was not there then.
+      const look = { sightings, whole, nowMs: clock.nowMs() + now.value.aheadMs };
       known.set(name, { value: pack(name, await ledger.record(name, look, { signal })) });
     } catch (error) {
       signal.throwIfAborted();
@@ -100,13 +102,22 @@ function unpack(name: string, text: string): Entries {
   return unpacked.entries;
 }
 
+/** The ledger's time when it was asked, and how far that is ahead of the clock here. In milliseconds, the time since 1970. */
+interface LedgerTime {
+  readonly nowMs: number;
+  readonly aheadMs: number;
+}
+
 /** The time that ages count to; that of the clock here where the ledger has none of its own. */
 export async function askTime(
   ledger: Pick<Ledger, 'nowMs'>,
   { clock, signal }: { clock: Pick<Clock, 'nowMs'>; signal: AbortSignal },
-): Promise<Answer<number>> {
+): Promise<Answer<LedgerTime>> {
   try {
-    return { value: (await ledger.nowMs({ signal })) ?? clock.nowMs() };
+    const told = await ledger.nowMs({ signal });
+    const ownMs = clock.nowMs();
+    const nowMs = told ?? ownMs;
+    return { value: { nowMs, aheadMs: nowMs - ownMs } };
   } catch (error) {
     signal.throwIfAborted();
     return { error };

@@ -59,11 +59,10 @@ export async function selectImages(targets: readonly Target[], given: SelectOpti
   });
   const now = await askTime(ledger, given);
   const usable = 'error' in now ? leaveOutTimed(allowed, { error: now.error, problems }) : allowed;
-  const ownMs = clock.nowMs();
-  const nowMs = 'error' in now ? ownMs : now.value;
+  const { nowMs, aheadMs } = 'error' in now ? { nowMs: clock.nowMs(), aheadMs: 0 } : now.value;
   await lookup.listTags(usable.map((policy) => ({ repository: policy.repository, pushTimes: needsPushTimes(policy) })));
-  const firstSeen = createFirstSeen(ledger, { now, signal });
-  const gathering = { ...given, problems, firstSeen, nowMs, aheadMs: nowMs - ownMs };
+  const firstSeen = createFirstSeen(ledger, { now, clock, signal });
+  const gathering = { ...given, problems, firstSeen, nowMs, aheadMs };
   await recordListings(usable, { lookup, firstSeen });
   const decisions: Decision[] = [];
   for (const policy of usable) decisions.push(...(await decide(policy, byPolicy.get(policy) ?? [], gathering)));

@@ -11,7 +11,7 @@ const maxSetMs = 60_000;
  * its place, would make tags older than they are: it is trusted again once it is back, or by a worker that begins then.
  */
 export function createRedisClock(
-  { ask }: Pick<RedisLink, 'ask'>,
+  { ask, keyPrefix }: Pick<RedisLink, 'ask' | 'keyPrefix'>,
   clock: Pick<Clock, 'nowMs'>,
 ): (options: { readonly signal: AbortSignal }) => Promise<number> {
   /** So far it was ahead of the clock here when it was last trusted: one may gain on the other, slowly. */
@@ -22,16 +22,17 @@ export function createRedisClock(
     const timeMs = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
     const aheadMs = timeMs - clock.nowMs();
     const setMs = aheadMs - (trustedMs ?? aheadMs);
-    if (Math.abs(setMs) > maxSetMs) throw clockJumped(setMs);
+    if (Math.abs(setMs) > maxSetMs) throw clockJumped(setMs, keyPrefix);
     trustedMs = aheadMs;
     return timeMs;
   };
 }
 
-function clockJumped(setMs: number): TallymanError {
+function clockJumped(setMs: number, keyPrefix: string): TallymanError {
   const way = setMs > 0 ? 'forward' : 'back';
   const found = `the clock of Redis jumped ${way} by ${Math.round(Math.abs(setMs) / 1000)} s`;
+  const removal = setMs > 0 ? `remove the keys \`${keyPrefix}ledger:*\`, whose times are too old, and ` : '';
   return new TallymanError('LedgerUnavailable', `Cannot tell ages: ${found}, one that runs evenly was wanted`, {
-    remedy: `Check the time service of Redis's machine; if its time is right only now, ${setMs > 0 ? "remove the ledger's keys, which are too old, and " : ''}restart all workers.`,
+    remedy: `Check the time service of Redis's machine; if its time is right only now, ${removal}restart all workers.`,
   });
 }

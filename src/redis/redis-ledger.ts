@@ -11,9 +11,9 @@ import { createRedisClock } from './redis-clock.ts';
 
 type Entries = ReadonlyMap<string, LedgerEntry>;
 
-const keptSeconds = keptMs / 1000;
 /** A look is noted again once it is so old: one write of a few bytes for each repository and day. */
 const notedSeconds = 86_400;
+const keptSeconds = keptMs / 1000 + notedSeconds;
 
 /** The value, empty for none; kept from now on where the last look is not of today. */
 const getAndKeep = `
@@ -30,16 +30,12 @@ return 1`;
 /** Each time somebody else has set it: one of all who try succeeds. */
 const maxTries = 100;
 
-/** Good enough where the machine does not sleep. */
-const awake = { nowMs: () => performance.now() };
-const silent = { warn: () => undefined };
-
 /** Its clock is that of Redis, which `clock` shows to go evenly. The link is not closed with it. A Redis that lost its data makes tags young, never old, and is told. */
 export function createRedisLedger(
   { ask, keyPrefix }: Pick<RedisLink, 'ask' | 'keyPrefix'>,
-  { clock = awake, log = silent }: { clock?: Pick<Clock, 'nowMs'>; log?: Pick<Log, 'warn'> } = {},
+  { clock, log }: { clock: Pick<Clock, 'nowMs'>; log: Pick<Log, 'warn'> },
 ): Ledger {
-  const tellTime = createRedisClock({ ask }, clock);
+  const tellTime = createRedisClock({ ask, keyPrefix }, clock);
   const lookForFlush = createFlushWatch({ ask, keyPrefix }, log);
   const toKey = (repository: string): string => `${keyPrefix}ledger:${repository}`;
 

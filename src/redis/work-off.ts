@@ -36,12 +36,17 @@ export async function workOff(tools: WorkTools, run: RunJob, options: WorkOption
   const begin = (alarm: RungAlarm): void => {
     const how = { run, signal: end.signal, leave: leave.signal, isOver };
     // Where this process stood still for longer than its lock lasts, it may be given its own job again.
-    const [, before] = [...underWay].find(([{ job }]) => findWishId(job) === findWishId(alarm.job)) ?? [];
-    const job = Promise.resolve(before).then(() => runAlarm(tools, alarm, how));
+    const [, before] = [...underWay].findLast(([{ job }]) => findWishId(job) === findWishId(alarm.job)) ?? [];
+    const job = before === undefined ? runAlarm(tools, alarm, how) : before.then(() => runNext(alarm, how));
     underWay.set(
       alarm,
       job.finally(() => underWay.delete(alarm)),
     );
+  };
+
+  const runNext = async (alarm: RungAlarm, how: Run): Promise<void> => {
+    if (isOver()) await orAborted(alarm.giveBack(), leave.signal).catch(() => {});
+    else await runAlarm(tools, alarm, how);
   };
 
   while (!isOver()) {

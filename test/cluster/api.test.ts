@@ -187,12 +187,20 @@ describe('connectCluster', () => {
     assert.throws(missing, hasCode('ConfigInvalid', /"no\/such.kubeconfig"/));
   });
 
-  for (const server of ['http://127.0.0.1:8001', 'not an address'])
+  const unsafe: Readonly<Record<string, string>> = {
+    'http://127.0.0.1:8001': 'at "http://127.0.0.1:8001"',
+    'http://ada:hunter2@127.0.0.1:8001': 'at "http://127.0.0.1:8001"',
+    'not an address': 'no address',
+  };
+  for (const [server, found] of Object.entries(unsafe))
     it(`does not talk to ${server}`, (t) => {
       const folder = mkdtempSync(join(tmpdir(), 'tallyman-api-'));
       t.after(() => rmSync(folder, { recursive: true }));
       const connect = () => connectCluster({ kubeconfig: writeKubeconfig(folder, server) });
-      assert.throws(connect, hasCode('ConfigInvalid', new RegExp(`"${server}", an https address was wanted`)));
+      assert.throws(
+        connect,
+        hasCode('ConfigInvalid', new RegExp(`its server is ${found}, an https address was wanted`)),
+      );
     });
 
   it('wants a pod where no kubeconfig is named', () => {

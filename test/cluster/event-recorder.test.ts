@@ -11,7 +11,6 @@ import { TallymanError } from '../../src/error/tallyman-error.ts';
 import type { StatusEvent } from '../../src/pipeline/cluster-ports.ts';
 import type { Clock } from '../../src/pipeline/ports.ts';
 import { testPolicy } from '../make-policy.ts';
-import { testClock } from '../pipeline/fake-registry.ts';
 import { recordingMetrics } from '../pipeline/recording-metrics.ts';
 import { startKubernetes, type TestKubernetes } from '../services/kubernetes.ts';
 import { waitUntil } from '../wait-until.ts';
@@ -107,25 +106,6 @@ describe('the recorder of Events without a cluster', () => {
     ]);
     late.abort();
     assert.equal(ended, true);
-  });
-
-  it('waits for no time that a clock that is set back did not count', async () => {
-    const clock = testClock();
-    const slept: number[] = [];
-    const sleep = async (ms: number) => void slept.push(ms);
-    const recorder = createEventRecorder({
-      sender: { send: async () => 'created', findTrouble: () => undefined },
-      clock: { ...clock, nowMs: () => clock.time, sleep },
-      forgetMs: minute,
-      metrics: recordingMetrics,
-      isReady: () => true,
-      onProblem: () => undefined,
-      onLoss: () => undefined,
-    });
-    clock.time -= minute;
-    recorder.record([eventOf()]);
-    await recorder.flush({ signal: new AbortController().signal });
-    assert.deepEqual(slept, []);
   });
 });
 

@@ -52,6 +52,11 @@ describe('the settings of a repository', () => {
     [`url: "ssh://git:hunter2@git.example.com/a", ${access}`, /without a password/],
     [`url: "ssh://-oProxyCommand=hunter2/a", ${access}`, /a host name/],
     [`url: "git@git.example.com:a\\nhunter2", ${access}`, /control characters/],
+    ['path: a, paths: [x]}, {path: a, paths: [y]', /a repository and branch that no other entry has/],
+    [
+      `${https}, branch: a}, {${https}, branch: b}, {${https}, branch: a`,
+      /no other entry has: one may have several `paths`/,
+    ],
     ['path: ., pushOptions: [ci.skip]', /a repository on a server/],
     [`${https}, pushOptions: ["a\\nb"]`, /text on one line/],
     [`${https}, pushOptions: ["a\\0b"]`, /text on one line/],
@@ -79,6 +84,12 @@ describe('the settings of a repository', () => {
       assert.match(text, wanted);
       assert.doesNotMatch(text, /hunter2/);
     });
+});
+
+describe('several repositories', () => {
+  it('may be branches of one', () => {
+    assert.ok('config' in parseRepo(`${https}, branch: a}, {${https}, branch: b}, {${https}`));
+  });
 });
 
 describe('the secrets of a repository', () => {

@@ -158,19 +158,31 @@ describe('the LMDB ledger over years', () => {
     await record('gone', 1);
     await record('kept', 1);
     // Nothing new is there: only that somebody looked.
-    for (const day of [100, 200, 300]) await record('kept', day);
-    await record('new', 366);
+    for (const day of [100, 200, 300, 390]) await record('kept', day);
+    await record('new', 395);
     const knownOf = async (kind: string) => {
       const other = openLedger(stateDir);
       const counts = all.map(async (index) => (await other.read(name(kind, index), { signal })).get('1.0.0')?.seenMs);
       return (await Promise.all(counts)).filter((seenMs) => seenMs !== undefined);
     };
     assert.deepEqual(await knownOf('gone'), Array(20).fill(dayMs));
-    await record('newer', 368);
+    await record('newer', 398);
     assert.deepEqual(await knownOf('gone'), []);
     assert.deepEqual(await knownOf('kept'), Array(20).fill(dayMs));
-    assert.deepEqual(await knownOf('new'), Array(20).fill(366 * dayMs));
-    assert.deepEqual(await knownOf('newer'), Array(20).fill(368 * dayMs));
+    assert.deepEqual(await knownOf('new'), Array(20).fill(395 * dayMs));
+    assert.deepEqual(await knownOf('newer'), Array(20).fill(398 * dayMs));
+  });
+
+  it('forgets nothing that is watched where it begins a year later, or by a clock that is a year ahead', async () => {
+    const stateDir = nextFolder();
+    const names = Array.from({ length: 20 }, (_, index) => `ghcr.io/acme/${index}`);
+    const recordAll = (ledger: Ledger, day: number, all: readonly string[]) =>
+      Promise.all(all.map((name) => ledger.record(name, seen('1.0.0', day * dayMs), { signal })));
+    await recordAll(openLedger(stateDir), 1, names);
+    const later = openLedger(stateDir);
+    await recordAll(later, 800, ['ghcr.io/acme/new', ...names]);
+    await recordAll(later, 802, ['ghcr.io/acme/newer', ...names]);
+    for (const name of names) assert.equal((await later.read(name, { signal })).get('1.0.0')?.seenMs, dayMs);
   });
 
   it('notes a look once a month at most', async () => {

@@ -62,6 +62,24 @@ function openScene(
   };
 }
 
+describe('minimumAge where a registry is slow', () => {
+  it('counts from when an answer was there, not from when it was asked for', async () => {
+    const { clock, registry, push, pass } = openScene('select: {semver: "*"}, minimumAge: 10m', { '1.0.0': 'a' });
+    await pass();
+    const { listTags } = registry;
+    registry.listTags = async (...asked) => {
+      // Pushed just before the list comes.
+      clock.time += 8 * minute;
+      push({ '1.1.0': 'b' });
+      return await listTags(...asked);
+    };
+    assert.deepEqual((await pass(10 * minute)).written, []);
+    registry.listTags = listTags;
+    assert.deepEqual((await pass(10 * minute - 1)).written, []);
+    assert.deepEqual((await pass(1)).written, ['1.0.0 → 1.1.0']);
+  });
+});
+
 describe('minimumAge where workers’ clocks do not agree', () => {
   for (const apartMs of [100 * hour, -100 * hour])
     it(`counts by the clock that they share, though one's own is ${apartMs / hour} h ahead`, async () => {

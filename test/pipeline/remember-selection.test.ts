@@ -19,7 +19,11 @@ const { signal } = new AbortController();
 const hour = 3_600_000;
 
 /** Nothing: the push times count. */
-const firstSeen = createFirstSeen(memoryLedger(), { now: { value: 0 }, signal });
+const firstSeen = createFirstSeen(memoryLedger(), {
+  now: { value: { nowMs: 0, aheadMs: 0 } },
+  clock: { nowMs: () => 0 },
+  signal,
+});
 
 function selectFresh({ policy, listing, current, asked, nowMs }: SelectionQuestion): Selection {
   const unpacked = unpackListing(listing);

@@ -4,13 +4,12 @@ import { after, describe, it } from 'node:test';
 import { TallymanError } from '../../src/error/tallyman-error.ts';
 import type { JobOutcome, JobQueue, JobRequest, Ledger, RunJob } from '../../src/pipeline/job-ports.ts';
 import type { RedisPlace } from '../../src/redis/open-redis.ts';
-import { createRedisLedger } from '../../src/redis/redis-ledger.ts';
 import { createRedisQueue } from '../../src/redis/redis-queue.ts';
 import type { TestRedis } from '../services/redis.ts';
 import { startRedisCluster } from '../services/redis-cluster.ts';
 import { sentinelName, startWatchedPair } from '../services/redis-sentinel.ts';
 import { waitUntil } from '../wait-until.ts';
-import { openTestRedis } from './open-test-redis.ts';
+import { openTestLedger, openTestRedis } from './open-test-redis.ts';
 
 const closes: (() => Promise<void>)[] = [];
 after(async () => {
@@ -36,7 +35,7 @@ function open(first: TestRedis, place: RedisPlace) {
   const link = openTestRedis(first, { place, answerMs: 1000 });
   const queue = createRedisQueue(link, { name: 'scan' });
   closes.push(link.close, queue.close);
-  return { link, queue, ledger: createRedisLedger(link) };
+  return { link, queue, ledger: openTestLedger(link) };
 }
 
 /** Jobs that end when the test says so, but for those that it has ended before. */

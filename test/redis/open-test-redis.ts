@@ -1,5 +1,8 @@
 /** What the tests of src/redis have in common. */
+import type { Ledger } from '../../src/pipeline/job-ports.ts';
+import type { Log } from '../../src/pipeline/ports.ts';
 import { openRedis, type RedisLink, type RedisSettings } from '../../src/redis/open-redis.ts';
+import { createRedisLedger } from '../../src/redis/redis-ledger.ts';
 import type { TestRedis } from '../services/redis.ts';
 
 /** The link as a process without TLS and credentials has it, and what it logged. */
@@ -19,4 +22,9 @@ export function openTestRedis(
     ...more,
   });
   return { ...link, logged };
+}
+
+/** The ledger of a worker whose clock goes evenly, and who says nothing. */
+export function openTestLedger(link: RedisLink, log: Pick<Log, 'warn'> = { warn: () => undefined }): Ledger {
+  return createRedisLedger(link, { clock: { nowMs: () => performance.now() }, log });
 }

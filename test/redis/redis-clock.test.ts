@@ -11,7 +11,7 @@ function open() {
   const client = { time: async () => [Math.floor(times.redis / 1000), (times.redis % 1000) * 1000] };
   // The link has more, of which nothing is asked here.
   const ask = ((_task: unknown, command: (some: unknown) => unknown) => command(client)) as never;
-  const tell = createRedisClock({ ask }, { nowMs: () => times.own });
+  const tell = createRedisClock({ ask, keyPrefix: 'tallyman:' }, { nowMs: () => times.own });
   const pass = (ms: number) => {
     times.redis += ms;
     times.own += ms;

@@ -3,9 +3,9 @@ import { after, before, describe, it } from 'node:test';
 import { TallymanError } from '../../src/error/tallyman-error.ts';
 import type { Ledger } from '../../src/pipeline/job-ports.ts';
 import { openRedis, type RedisLink } from '../../src/redis/open-redis.ts';
-import { createRedisLedger } from '../../src/redis/redis-ledger.ts';
 import { type LedgerScene, testLedger } from '../contracts/ledger-contract.ts';
 import { startRedis, type TestRedis } from '../services/redis.ts';
+import { openTestLedger } from './open-test-redis.ts';
 
 const { signal } = new AbortController();
 const silent = { info: () => undefined, warn: () => undefined };
@@ -19,7 +19,7 @@ before(async () => {
   const place = { kind: 'server', host: redis.host, port: redis.port, database: 0 } as const;
   const settings = { place, tls: undefined, credential: undefined, keyPrefix: 'tallyman', log: silent, answerMs: 1000 };
   links = [1, 2, 3].map(() => openRedis(settings));
-  ledgers = links.map((link) => createRedisLedger(link));
+  ledgers = links.map((link) => openTestLedger(link));
   const [ledger, other] = ledgers;
   assert.ok(ledger && other);
   scene = {
@@ -60,7 +60,7 @@ describe('the Redis ledger', () => {
   it('tells once each time that Redis lost its data', async () => {
     const warned: string[] = [];
     const log = { warn: (_: object, message: string) => void warned.push(message) };
-    const watching = links.slice(0, 2).map((link) => createRedisLedger(link, { log }));
+    const watching = links.slice(0, 2).map((link) => openTestLedger(link, log));
     const look = async () => {
       for (const ledger of [...watching, ...watching]) await ledger.nowMs({ signal });
       return warned.splice(0).map((message) => message.slice(0, 21));
@@ -77,7 +77,7 @@ describe('the Redis ledger', () => {
   });
 
   it('forgets a repository a year after the last look at it, also one of before', async () => {
-    const [key, year] = ['{tallyman}:ledger:ghcr.io/acme/seldom', 366 * 86_400];
+    const [key, year] = ['{tallyman}:ledger:ghcr.io/acme/seldom', 367 * 86_400];
     const keptAfterLook = async (): Promise<boolean> => {
       await scene.ledger.record('ghcr.io/acme/seldom', seen('1.0.0', 100), { signal });
       const left = await redis.client.ttl(key);

@@ -5,14 +5,13 @@ import type { Redis } from 'ioredis';
 import type { AnswerStore, Ledger } from '../../src/pipeline/job-ports.ts';
 import type { RedisLink, RedisSettings } from '../../src/redis/open-redis.ts';
 import { createRedisAnswers } from '../../src/redis/redis-answers.ts';
-import { createRedisLedger } from '../../src/redis/redis-ledger.ts';
 import { createRedisPace } from '../../src/redis/redis-pace.ts';
 import { createRedisQueue } from '../../src/redis/redis-queue.ts';
 import { testAnswerStore } from '../contracts/answer-store-contract.ts';
 import { testJobQueue } from '../contracts/job-queue-contract.ts';
 import { testLedger } from '../contracts/ledger-contract.ts';
 import type { TestRedis } from '../services/redis.ts';
-import { openTestRedis } from './open-test-redis.ts';
+import { openTestLedger, openTestRedis } from './open-test-redis.ts';
 
 /** As this user all of it is done, with the rights that the README asks for and no more. */
 export const sharedUser = { username: 'tally', password: 'secret' };
@@ -45,7 +44,7 @@ export function testSharedWork(kind: string, openScene: () => Promise<Scene>): v
   before(async () => {
     scene = await openScene();
     client = scene.server.client;
-    ledgers = { ledger: createRedisLedger(open()), other: createRedisLedger(open()) };
+    ledgers = { ledger: openTestLedger(open()), other: openTestLedger(open()) };
     const openStore = () => createRedisAnswers(open(), { log: { warn: () => undefined } });
     stores = { store: openStore(), other: openStore() };
   });
