@@ -35,8 +35,8 @@ const mapSize = 16 * 2 ** 30;
 /** Longest that what is recorded keeps everything else waiting. Those that share one write to the disk (some 10 ms) take no longer; what is left waits for the next. */
 const maxBatchMs = 50;
 /** Pages that change with each value, beside its own, and with each transaction. */
-const pathBytes = 16 * 1024;
-const transactionBytes = 64 * 1024;
+const pathBytes = 32 * 1024;
+const transactionBytes = 256 * 1024;
 /** LMDB takes keys up to 1,978 bytes. */
 const maxKeyLength = 512;
 

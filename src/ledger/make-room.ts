@@ -1,5 +1,5 @@
 /** Makes room before LMDB writes: where a write of its own fails it frees memory twice, and a full disk behind a map is a signal. */
-import { closeSync, fstatSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { readUsedBytes } from './check-data-file.ts';
 
 /** Of the lock file, with something to spare. */
@@ -22,11 +22,13 @@ export function tryLockRoom(file: string): void {
  * says where they cannot be had; nothing is lost then. Nobody else may write meanwhile.
  */
 export function makeRoom(file: string, bytes: number): void {
-  const descriptor = openSync(file, 'r');
+  const descriptor = openSync(file, 'r+');
   try {
     const { size } = fstatSync(descriptor);
     const wanted = readUsedBytes(descriptor) + bytes;
     if (wanted > size) append(file, Math.ceil(wanted / stepBytes) * stepBytes - size);
+    // Tells a file that takes nothing at all any more.
+    else writeSync(descriptor, Buffer.alloc(1), 0, 1, size - 1);
   } finally {
     closeSync(descriptor);
   }

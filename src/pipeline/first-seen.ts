@@ -22,14 +22,15 @@ export interface FirstSeen {
   entriesOf(repository: ImageRepository): Entries | undefined;
   /** The same of one tag. */
   entryOf(repository: ImageRepository, tag: string): LedgerEntry | undefined;
-  /** Whether any of its tags was moved. */
-  knowsMoves(repository: ImageRepository): boolean;
+  /** Whether any of its tags was moved, after that time if one is given. */
+  knowsMoves(repository: ImageRepository, afterMs?: number): boolean;
 }
 
 /** Packed, for a pass holds those of thousands of repositories at once: a fifth of the memory. */
 interface Known {
   readonly text: string;
-  readonly hasMoves: boolean;
+  /** When a tag was last moved; -Infinity: never. */
+  readonly movedMs: number;
 }
 
 interface SeeingOptions {
@@ -87,13 +88,15 @@ export function createFirstSeen(ledger: Ledger, { now, clock, signal }: SeeingOp
       const text = find(repository)?.text;
       return text === undefined ? undefined : findPacked(text, tag);
     },
-    knowsMoves: (repository) => find(repository)?.hasMoves === true,
+    knowsMoves: (repository, afterMs = Number.NEGATIVE_INFINITY) => (find(repository)?.movedMs ?? afterMs) > afterMs,
   };
 }
 
 function pack(name: string, entries: Entries): Known {
-  const hasMoves = [...entries.values()].some(({ movedFrom }) => movedFrom !== undefined);
-  return { text: packEntries(name, entries), hasMoves };
+  let movedMs = Number.NEGATIVE_INFINITY;
+  for (const { movedFrom, digestSeenMs = 0 } of entries.values())
+    if (movedFrom !== undefined && digestSeenMs > movedMs) movedMs = digestSeenMs;
+  return { text: packEntries(name, entries), movedMs };
 }
 
 function unpack(name: string, text: string): Entries {

@@ -47,7 +47,7 @@ export function describeMoved(
   watched: readonly WatchedTag[],
   { policies, firstSeen, nowMs }: { policies: readonly Policy[]; firstSeen: FirstSeen; nowMs: number },
 ): readonly Problem[] {
-  const all = [...watched, ...policies.flatMap((policy) => nameMoved(policy, firstSeen))];
+  const all = [...watched, ...policies.flatMap((policy) => nameMoved(policy, firstSeen, nowMs - toldMs))];
   const told = new Map(all.map((one) => [`${one.policy.key} ${one.tag}`, one]));
   return [...told.values()].flatMap(({ policy, tag }) => {
     const entry = firstSeen.entryOf(policy.repository, tag);
@@ -58,9 +58,9 @@ export function describeMoved(
   });
 }
 
-/** Those that were ever moved and that the policy could choose, also while they wait for their age or are kept away for it. */
-function nameMoved(policy: Policy, firstSeen: FirstSeen): readonly WatchedTag[] {
-  if (!isWatchable(policy) || !firstSeen.knowsMoves(policy.repository)) return [];
+/** Those that were moved since and that the policy could choose, also while they wait for their age or are kept away for it. */
+function nameMoved(policy: Policy, firstSeen: FirstSeen, sinceMs: number): readonly WatchedTag[] {
+  if (!isWatchable(policy) || !firstSeen.knowsMoves(policy.repository, sinceMs)) return [];
   const { admit } = createTagReader(policy);
   const entries = firstSeen.entriesOf(policy.repository) ?? new Map();
   const moved = [...entries].filter(([, { movedFrom }]) => movedFrom !== undefined).map(([tag]) => tag);

@@ -79,9 +79,10 @@ async function startDaemons(
   for (let index = 0; index < count; index += 1) {
     const port = await findFreePort();
     const config = join(root, `${name}-${index}.json`);
+    const stateDir = join(root, `${name}-state-${index}`);
     const settings = {
       repos: [{ url: servers.gitUrl(`${name}.git`), branch: 'main' }],
-      stateDir: join(root, `${name}-state-${index}`),
+      stateDir,
       intervalSeconds,
       maxIntervalSeconds: intervalSeconds,
       batchSeconds: 0,
@@ -94,7 +95,8 @@ async function startDaemons(
       ...(redis !== undefined && { redis: { url: `redis://${redis.host}:${redis.port}`, keyPrefix: name } }),
     };
     writeFileSync(config, JSON.stringify(settings));
-    workers.push(startWorker({ config, logFile: join(root, `${name}-${index}.log`), env: { BENCH_SECRET: secret } }));
+    const logFile = join(root, `${name}-${index}.log`);
+    workers.push(startWorker({ config, stateDir, logFile, env: { BENCH_SECRET: secret } }));
     ports.push(port);
   }
   for (const port of ports) await waitUntilReady(port);

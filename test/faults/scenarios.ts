@@ -26,7 +26,7 @@ export const scenarios: readonly Scenario[] = [
   { name: 'registry: storms of 429, 500 and silence', scene: alone, run: stormRegistry },
   { name: 'three workers, and storms of the registry', scene: shared, run: stormRegistry },
   { name: 'Git server: down, slow and refusing', scene: alone, run: troubleGit },
-  { name: 'disk full', scene: alone, run: fillDisk },
+  { name: 'disk full', scene: { ...alone, smallDisk: true }, run: fillDisk },
   {
     name: 'clock jumps',
     scene: { ...alone, ...jumping, ages: false },

@@ -1,5 +1,6 @@
 /** What faults are done to: registry, Git server, perhaps Redis, a Yaml repo, worker processes, and people. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +17,8 @@ export interface SceneOptions {
   readonly redis: boolean;
   /** Whether clocks are to be trusted: then a version comes to its age meanwhile. Default true. */
   readonly ages?: boolean;
+  /** Whether each worker's state folder is a small disk of its own, which takes root. Default false. */
+  readonly smallDisk?: boolean;
   /** For each worker process. */
   readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -51,7 +54,7 @@ const aging = 'aging';
 const reverted = 'reverted';
 
 export async function openScene(options: SceneOptions): Promise<Scene> {
-  const { appCount, workers: count, redis: isShared, ages = true, ...how } = options;
+  const { appCount, workers: count, redis: isShared, ages = true, smallDisk = false, ...how } = options;
   const folder = mkdtempSync(join(tmpdir(), 'tallyman-faults-'));
   const root = join(folder, 'served');
   mkdirSync(root);
@@ -69,9 +72,11 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
   const notes: { readonly file: string; readonly text: string }[] = [];
   const workers = Array.from({ length: count }, (_, index) => {
     const config = join(folder, `worker-${index}.json`);
+    const stateDir = join(folder, `state-${index}`);
+    if (smallDisk) mountDisk(stateDir);
     const settings = {
       repos: [{ url: git.url('deploy.git'), branch: 'main' }],
-      stateDir: join(folder, `state-${index}`),
+      stateDir,
       intervalSeconds: 1,
       maxIntervalSeconds: 1,
       timeoutSeconds: 5,
@@ -80,7 +85,7 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
       ...(redis !== undefined && { redis: { url: `redis://${redis.host}:${redis.port}` } }),
     };
     writeFileSync(config, JSON.stringify(settings));
-    return startWorker({ ...how, config, logFile: join(folder, `worker-${index}.log`) });
+    return startWorker({ ...how, config, stateDir, logFile: join(folder, `worker-${index}.log`) });
   });
 
   async function publish(publishCount: number, pauseMs: number): Promise<void> {
@@ -209,9 +214,15 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
     async close() {
       for (const worker of workers) await worker.kill();
       await Promise.all([git.close(), registry.close(), redis?.close()]);
+      if (smallDisk) for (const index of workers.keys()) execFileSync('umount', [join(folder, `state-${index}`)]);
       if (process.env.FAULT_KEEP === undefined) rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function mountDisk(folder: string): void {
+  mkdirSync(folder);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', folder]);
 }
 
 async function waitUntil(holds: () => Promise<boolean>, maxMs: number, tell: () => string): Promise<void> {

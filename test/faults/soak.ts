@@ -40,7 +40,7 @@ const settings = {
   log: { level: 'info', format: 'json' },
 };
 writeFileSync(config, JSON.stringify(settings));
-const worker = startWorker({ config, logFile: join(folder, 'log') });
+const worker = startWorker({ config, stateDir: settings.stateDir, logFile: join(folder, 'log') });
 const published = new Map<string, number>();
 /** Of policies without an age, and with one. */
 const latencies: [free: number[], aged: number[]] = [[], []];

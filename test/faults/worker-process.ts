@@ -1,11 +1,15 @@
 /** The daemon as a process that may be killed at any instant and comes again with what it had on disk. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, createWriteStream, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findCode } from '../../src/error/find-code.ts';
 import { endProcess } from '../services/server-process.ts';
 
 export interface WorkerProcessOptions {
   readonly config: string;
+  /** As `config` has it. */
+  readonly stateDir: string;
   readonly logFile: string;
   readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -18,7 +22,7 @@ export interface WorkerProcess {
   start(): void;
   /** Stops the process from running without ending it, or lets it go on. */
   freeze(isFrozen: boolean): void;
-  /** Lets no file of its own grow any more, as on a full disk, or lets them again. */
+  /** Leaves no room in its state folder, which has to be a small disk of its own, or makes room again. */
   fillDisk(isFull: boolean): void;
   /** Kilobytes of memory that it has now. */
   rssKb(): number;
@@ -28,7 +32,13 @@ export interface WorkerProcess {
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-export function startWorker({ config, logFile, nodeArgs = [], env = {} }: WorkerProcessOptions): WorkerProcess {
+export function startWorker({
+  config,
+  stateDir,
+  logFile,
+  nodeArgs = [],
+  env = {},
+}: WorkerProcessOptions): WorkerProcess {
   let child: ChildProcess | undefined;
   writeFileSync(logFile, '');
   const worker: WorkerProcess = {
@@ -50,7 +60,9 @@ export function startWorker({ config, logFile, nodeArgs = [], env = {} }: Worker
     },
     freeze: (isFrozen) => void child?.kill(isFrozen ? 'SIGSTOP' : 'SIGCONT'),
     fillDisk(isFull) {
-      execFileSync('prlimit', ['--pid', `${child?.pid}`, `--fsize=${isFull ? 0 : 'unlimited'}:unlimited`]);
+      const filler = join(stateDir, 'filler');
+      if (isFull) fill(filler);
+      else rmSync(filler, { force: true });
     },
     rssKb() {
       const status = readFileSync(`/proc/${child?.pid}/status`, 'utf8');
@@ -60,4 +72,23 @@ export function startWorker({ config, logFile, nodeArgs = [], env = {} }: Worker
   };
   worker.start();
   return worker;
+}
+
+/** Until there is no byte left. */
+function fill(file: string): void {
+  const descriptor = openSync(file, 'w');
+  try {
+    for (const size of [2 ** 20, 4096, 1]) while (hasRoom(() => writeSync(descriptor, Buffer.alloc(size))));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function hasRoom(write: () => number): boolean {
+  try {
+    return write() > 0;
+  } catch (error) {
+    if (findCode(error) === 'ENOSPC') return false;
+    throw error;
+  }
 }

@@ -329,7 +329,7 @@ describe('the LMDB ledger without a place to write', () => {
 
   it('tells a disk that takes no more, keeps what it had, and goes on', async () => {
     const stateDir = nextFolder();
-    // The shell's limit for files stands in for a full disk: 300 blocks of 1,024 bytes.
+    // The shell's limit for files stands in for a full disk: 800 blocks of 1,024 bytes.
     const program = `
       const { createLmdbLedger } = await import('./src/ledger/lmdb-ledger.ts');
       const ledger = createLmdbLedger({ stateDir: process.argv[1], clock: { nowMs: Date.now, wallMs: Date.now } });
@@ -337,7 +337,7 @@ describe('the LMDB ledger without a place to write', () => {
       const sightings = Array.from({ length: 1000 }, (_, index) => ({ tag: 't' + index, digest: undefined }));
       let taken = 0;
       let failure;
-      for (let index = 0; index < 40; index += 1) {
+      for (let index = 0; index < 80; index += 1) {
         try {
           await ledger.record('ghcr.io/acme/' + index, { sightings, nowMs: 1 }, { signal });
           taken += 1;
@@ -348,11 +348,11 @@ describe('the LMDB ledger without a place to write', () => {
       const still = await ledger.read('ghcr.io/acme/0', { signal });
       console.log(JSON.stringify({ taken, still: still.size, code: failure.code, message: failure.message }));
       await ledger.close();`;
-    const limit = 'ulimit -f 300; exec "$0" --import tsx --input-type=module -e "$1" "$2"';
+    const limit = 'ulimit -f 800; exec "$0" --import tsx --input-type=module -e "$1" "$2"';
     const { status, said } = await runProgram('sh', ['-c', limit, process.execPath, program, stateDir]);
     assert.equal(status, 0);
     const { taken, still, code, message } = JSON.parse(said);
-    assert.ok(taken > 3 && taken < 40, `${taken} were taken`);
+    assert.ok(taken > 3 && taken < 80, `${taken} were taken`);
     assert.deepEqual([still, code], [1000, 'LedgerUnavailable']);
     assert.match(
       message,
@@ -366,7 +366,7 @@ describe('the LMDB ledger without a place to write', () => {
   it('tells a disk that is full before there is a ledger, and works once there is room', async (t) => {
     const stateDir = nextFolder();
     mkdirSync(stateDir);
-    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', stateDir]);
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', stateDir]);
     if (mounted.status !== 0) return t.skip('a file system can be mounted by root alone');
     t.after(() => spawnSync('umount', ['--lazy', stateDir]));
     const program = `
@@ -381,7 +381,7 @@ describe('the LMDB ledger without a place to write', () => {
       console.log(JSON.stringify({ failed, size }));
       await ledger.close();`;
     for (const freeKb of [0, 4, 8, 32]) {
-      writeFileSync(join(stateDir, 'filler'), Buffer.alloc((256 - freeKb) * 1024));
+      writeFileSync(join(stateDir, 'filler'), Buffer.alloc((1024 - freeKb) * 1024));
       const args = ['--import', 'tsx', '--input-type=module', '-e', program, stateDir];
       const { status, said } = await runProgram(process.execPath, args);
       assert.equal(status, 0, `ended with ${freeKb} kB free`);
