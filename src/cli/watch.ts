@@ -44,6 +44,7 @@ export async function watchRepos(session: Session, { config, log, signal }: Watc
     metrics,
     clock,
     forgetMs: 2 * findLongestPauseMs(config.intervalSeconds * 1000),
+    isAlone: config.redis === undefined,
   });
   const applied = watchApplied(session, { config, log, subjects, metrics });
   const poller = session.openPoller({

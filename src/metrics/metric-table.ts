@@ -56,7 +56,7 @@ export const metricTable: MetricTable = {
   },
   tallyman_seen_to_commit_seconds: {
     type: 'histogram',
-    help: "From the look that saw a repository's tags change, of whichever worker, to the commit of a version of that image, made here by the first pass that did not fail.",
+    help: "From the look that saw a repository's tags change, of whichever worker, to the commit of a version of that image, made here by the first pass that did not fail. With Redis the last such look counts, if it was within half an hour: an earlier change may be committed by another worker.",
     labels: { repo },
     buckets: [0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400, 604_800],
   },
@@ -79,7 +79,7 @@ export const metricTable: MetricTable = {
   },
   tallyman_seen_to_applied_seconds: {
     type: 'histogram',
-    help: "From the look here that saw a repository's tags change to the reconciler's word that the version is applied.",
+    help: "From the look here that saw a repository's tags change to the reconciler's word that the version is applied. With Redis the last such look, as for tallyman_seen_to_commit_seconds.",
     labels: { repo },
     buckets: [1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 21_600, 86_400],
   },

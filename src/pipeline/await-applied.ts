@@ -25,7 +25,7 @@ export interface AwaitOptions {
   readonly tell: (outcome: ApplyOutcome) => void;
   /** Tells what keeps a part of the work from being done; undefined once nothing does. */
   readonly createTeller: () => (problem: Problem | undefined) => void;
-  /** Whether nobody else waits for what others committed: it is looked for in Git. */
+  /** Whether all passes are made here, so that nobody else waits for what others committed: it is looked for in Git. */
   readonly isAlone: boolean;
 }
 
@@ -50,12 +50,12 @@ const maxPending = 1000;
 
 /** Nothing is waited for at first. */
 export function createAppliedWatch(repos: readonly AwaitedRepo[], options: AwaitOptions): AppliedWatch {
-  const { reconcilers, clock, createTeller } = options;
+  const { reconcilers, clock, createTeller, isAlone } = options;
   const { nowMs } = clock;
   const begun = new Map<string, number>();
   const times = createLeadTimes(
     repos.map(({ subject }) => subject),
-    clock,
+    { nowMs, isAlone },
   );
   const watched = new Map(
     repos.map((repo): [string, Awaiting] => [

@@ -16,17 +16,29 @@ export interface LeadTimes {
   ): ReadonlyMap<string, number>;
 }
 
+interface LeadOptions {
+  readonly nowMs: () => number;
+  /** Whether all passes are made here. Of a pass elsewhere nobody is told, nor that a change needs no commit any more. */
+  readonly isAlone: boolean;
+}
+
 /** More are forgotten, the oldest first. */
 const maxSeen = 50_000;
+/** A pass is made of a change at once, wherever: what was seen so long ago others have committed, or found too young. */
+const othersMs = 30 * 60_000;
 
 /** For these Yaml repos; nothing was seen yet. */
-export function createLeadTimes(subjects: readonly string[], { nowMs }: { nowMs: () => number }): LeadTimes {
-  /** When the oldest change was seen that a pass over the Yaml repo may still be about, by repository. */
+export function createLeadTimes(subjects: readonly string[], { nowMs, isAlone }: LeadOptions): LeadTimes {
+  /** When the change was seen that the next pass here is about, by repository: the oldest, or where others make passes the newest. */
   const seen = new Map(subjects.map((subject) => [subject, new Map<string, number>()]));
+  const maxSpanMs = isAlone ? Number.MAX_VALUE : othersMs;
   return {
     see(repository, lookedMs = nowMs()) {
       for (const changes of seen.values()) {
-        if (!changes.has(repository)) changes.set(repository, lookedMs);
+        const knownMs = changes.get(repository);
+        if (isAlone && knownMs !== undefined) continue;
+        changes.delete(repository);
+        changes.set(repository, Math.max(lookedMs, knownMs ?? lookedMs));
         const [oldest] = changes.keys();
         if (changes.size > maxSeen && oldest !== undefined) changes.delete(oldest);
       }
@@ -35,9 +47,9 @@ export function createLeadTimes(subjects: readonly string[], { nowMs }: { nowMs:
       const changes = seen.get(subject) ?? new Map<string, number>();
       const spans = new Map<string, number>();
       for (const { image } of report.commits.flatMap(({ updates }) => updates)) {
-        const seenMs = changes.get(nameOf(image));
+        const spanMs = nowMs() - (changes.get(nameOf(image)) ?? Number.NEGATIVE_INFINITY);
         changes.delete(nameOf(image));
-        if (seenMs !== undefined) spans.set(image, nowMs() - seenMs);
+        if (spanMs <= maxSpanMs) spans.set(image, spanMs);
       }
       for (const [image, seenMs] of changes) if (seenMs < beganMs) changes.delete(image);
       return spans;

@@ -24,12 +24,14 @@ export interface MeasureOptions {
   readonly metrics: Metrics;
   readonly clock: Pick<Clock, 'nowMs' | 'wallMs'>;
   readonly forgetMs: number;
+  /** Whether all passes are made here. */
+  readonly isAlone: boolean;
 }
 
 /** Measures the work over these Yaml repos. */
 export function createMeasuring(subjects: readonly string[], options: MeasureOptions): Measuring {
-  const { metrics, clock } = options;
-  const leadTimes = createLeadTimes(subjects, clock);
+  const { metrics, clock, isAlone } = options;
+  const leadTimes = createLeadTimes(subjects, { nowMs: clock.nowMs, isAlone });
   const records = createPassRecords(subjects, { ...options, leadTimes });
   return {
     records,

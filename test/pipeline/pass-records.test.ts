@@ -13,10 +13,10 @@ const web = { name: 'ghcr.io/acme/web', repository: { host: 'ghcr.io', path: 'ac
 const rejected = createProblem('PushRejected', 'Cannot push');
 const counts = { waiting: 1, delayed: 2, running: 3, oldestMs: 4000 };
 
-function open({ tags = ['1.0.0'], races = 0 }: { tags?: string[]; races?: number } = {}) {
+function open({ tags = ['1.0.0'], races = 0, isAlone = true } = {}) {
   const clock = testClock();
   const metrics = recordingMetrics();
-  const measuring = createMeasuring(['deploy'], { metrics, clock, forgetMs: 30 * minute });
+  const measuring = createMeasuring(['deploy'], { metrics, clock, forgetMs: 30 * minute, isAlone });
   const repo = fakeYamlRepo(repoFiles('select: {semver: "*"}'), { races });
   const context = passOver(repo, fakeRegistry({ listTags: async () => listingOf(...tags) }), clock);
   const { records } = measuring;
@@ -117,11 +117,38 @@ describe('createMeasuring of the time from seen to committed', () => {
   });
 
   it('begins with the look of another worker, which is none of this one', async () => {
-    const { clock, measuring, pass, toldOf } = open({ tags: ['1.0.0', '1.1.0'] });
+    const { clock, measuring, pass, toldOf } = open({ tags: ['1.0.0', '1.1.0'], isAlone: false });
     measuring.onLook(web, 'told', clock.time - 7000);
     await pass();
     assert.deepEqual(toldOf(spans), [`${spans} deploy = 9`]);
     assert.deepEqual(toldOf('tallyman_scans_total'), []);
+  });
+
+  for (const [before, last] of [
+    ['told', 'changed'],
+    ['changed', 'told'],
+    ['told', 'told'],
+    ['changed', 'changed'],
+  ] as const)
+    it(`counts no change that another worker has committed: ${before}, then ${last}`, async () => {
+      const { clock, measuring, pass, toldOf } = open({ tags: ['1.0.0', '1.1.0'], isAlone: false });
+      measuring.onLook(web, before, clock.time);
+      clock.time += 20 * minute;
+      const lookedMs = clock.time - 3000;
+      measuring.onLook(web, last, lookedMs);
+      // What is told late takes nothing back.
+      measuring.onLook(web, 'told', lookedMs - minute);
+      await pass();
+      assert.deepEqual(toldOf(spans), [`${spans} deploy = 5`]);
+    });
+
+  it('counts no change that another worker has found too young', async () => {
+    const { clock, measuring, pass, toldOf } = open({ tags: ['1.0.0', '1.1.0'], isAlone: false });
+    measuring.onLook(web, 'told', clock.time);
+    clock.time += 30 * minute;
+    await pass();
+    assert.equal(toldOf('tallyman_updates_total').length, 1);
+    assert.deepEqual(toldOf(spans), []);
   });
 
   it('counts no change that a pass had nothing to write for, and no first look', async () => {
