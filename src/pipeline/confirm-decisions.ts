@@ -7,6 +7,7 @@ import type { Selection } from '../select/selection.ts';
 import type { Answer } from './answer.ts';
 import { type ImageSource, readImageSource } from './commit-message.ts';
 import { type Decision, type Gathering, isAging, restsOnLedger, selectByFacts, startAge } from './decision.ts';
+import { mapConcurrent } from './map-concurrent.ts';
 import { pushTimeOf } from './pack-listing.ts';
 import { describeEndless, maxTagsAsked, toPolicyProblem } from './policy-problems.ts';
 import type { ManifestQuestion } from './poll-images.ts';
@@ -145,13 +146,16 @@ async function learn(
   return { ...decision, asked, selection: await selectByFacts({ ...decision, asked }, answer.value, options) };
 }
 
+/** Together they share writes; not all at once, for what is known of them is unpacked meanwhile. */
+export const recordedTogether = 32;
+
 /** Has the ledger take in what is behind the tags, as far as the registry answered. */
 export async function recordAnswers(
   questions: readonly ManifestQuestion[],
   { lookup, firstSeen, aheadMs }: TimeSources,
 ): Promise<void> {
   const byRepository = groupBy(questions, ({ repository }) => formatCanonical(repository));
-  const recording = [...byRepository.values()].map(async (same) => {
+  await mapConcurrent([...byRepository.values()], recordedTogether, async (same) => {
     const sightings = same.flatMap((question) => {
       const answer = lookup.manifestOf(question);
       if ('error' in answer) return [];
@@ -161,5 +165,4 @@ export async function recordAnswers(
     const [first] = same;
     if (first !== undefined && sightings.length > 0) await firstSeen.recordDigests(first.repository, sightings);
   });
-  await Promise.all(recording);
 }

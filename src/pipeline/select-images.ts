@@ -9,7 +9,7 @@ import type { TagFacts } from '../select/tag-facts.ts';
 import { waitForWindow } from '../select/write-window.ts';
 import { formatVersion, readCurrent, type Target } from '../target/target.ts';
 import type { ImageSource } from './commit-message.ts';
-import { confirmDecisions, recordAnswers } from './confirm-decisions.ts';
+import { confirmDecisions, recordAnswers, recordedTogether } from './confirm-decisions.ts';
 import {
   type Decision,
   type Gathering,
@@ -20,6 +20,7 @@ import {
   selectByFacts,
 } from './decision.ts';
 import { askTime, createFirstSeen, needsLedger } from './first-seen.ts';
+import { mapConcurrent } from './map-concurrent.ts';
 import { unpackListing } from './pack-listing.ts';
 import {
   describeForbidden,
@@ -107,8 +108,6 @@ function waitForWindows(
   return { selections: waited.map(({ selection }) => selection), wakeMs: earliest(waited.map(({ wakeMs }) => wakeMs)) };
 }
 
-const recordedTogether = 64;
-
 /** Tags begin to age when they are first listed, whether or not one of them is chosen. */
 async function recordListings(
   policies: readonly Policy[],
@@ -123,10 +122,7 @@ async function recordListings(
     const isNeeded = timed.has(name) && answer.value.times === undefined;
     await firstSeen.recordTags(repository, isNeeded ? unpackListing(answer.value).tags : []);
   };
-  const all = [...repositories];
-  // Together they share writes; not all at once, for they are unpacked meanwhile.
-  for (let start = 0; start < all.length; start += recordedTogether)
-    await Promise.all(all.slice(start, start + recordedTogether).map(record));
+  await mapConcurrent([...repositories], recordedTogether, record);
 }
 
 async function watchTags(watched: readonly WatchedTag[], gathering: Gathering): Promise<void> {
