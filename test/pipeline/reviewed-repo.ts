@@ -15,6 +15,7 @@ import { createRepoMemory } from '../../src/pipeline/repo-memory.ts';
 import { memoryLedger } from '../ledger/memory-ledger.ts';
 import { commitFiles, runGit } from '../services/git-server.ts';
 import { type Gitea, startGitea } from '../services/gitea.ts';
+import { waitUntil } from '../wait-until.ts';
 import { fakeRegistry, listingOf, testClock } from './fake-registry.ts';
 
 export interface ReviewedRepo {
@@ -87,6 +88,11 @@ async function openReviewedRepo(gitea: Gitea, { name, folder, files }: Making): 
   const person = openPerson(url, `${folder}-person`);
   person.commit(files);
   const api = `/repos/${username}/${name}`;
+  // Until it knows of the first push there are no pull requests for it.
+  await waitUntil(async () => {
+    const { empty } = (await (await gitea.api(api)).json()) as { empty: boolean };
+    return !empty;
+  });
   const question = { baseBranch: 'main', prefix: 'tallyman/main/', closedOf: [] };
   const signal = new AbortController().signal;
   return {
