@@ -18,7 +18,7 @@ export interface NamedRepo {
 
 /**
  * The subjects of the Yaml repos that the hint concerns. An image concerns all whose policies have it, and has the registry
- * asked again.
+ * asked again; one that nobody asked for, those no pass was made over here.
  */
 export async function findConcerned(
   hint: Hint,
@@ -29,11 +29,13 @@ export async function findConcerned(
   }: {
     readonly repos: readonly NamedRepo[];
     readonly poller: Pick<ImagePoller, 'expect'>;
-    readonly interest: Pick<ImageInterest, 'concerned'>;
+    readonly interest: Pick<ImageInterest, 'concerned' | 'unknown'>;
   },
 ): Promise<readonly string[]> {
   if (hint.kind === 'push') return repos.filter((repo) => isPushTo(repo, hint)).map(({ subject }) => subject);
   const meant = await poller.expect((repository) => hint.images.some((image) => matchesHint(image, repository)));
+  // What nobody asked for yet a first pass may be just about to ask for.
+  if (meant.length === 0) return interest.unknown();
   return [...new Set(meant.flatMap((repository) => interest.concerned(repository)))];
 }
 

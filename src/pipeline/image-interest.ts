@@ -7,6 +7,8 @@ export interface ImageInterest {
   learn(subject: string, repositories: readonly ImageRepository[]): void;
   /** The Yaml repos that are concerned; also those no pass over which was made here of late, for they may be. */
   concerned(repository: ImageRepository): readonly string[];
+  /** Those no pass over which was ever made here: what their policies look at only others may know. */
+  unknown(): readonly string[];
 }
 
 /** Nothing is known of these Yaml repos at first; what is older than `maxAgeMs` counts as not known: others make passes too. */
@@ -19,6 +21,7 @@ export function createImageInterest(
     learn(subject, repositories) {
       known.set(subject, { names: new Set(repositories.map(formatCanonical)), sinceMs: clock.nowMs() });
     },
+    unknown: () => subjects.filter((subject) => !known.has(subject)),
     concerned(repository) {
       const name = formatCanonical(repository);
       return subjects.filter((subject) => {

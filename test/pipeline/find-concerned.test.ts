@@ -74,6 +74,13 @@ describe('findConcerned of images', () => {
     assert.equal(registry.asked.length, 3);
   });
 
+  it('concerns, where nobody asked for one yet, the Yaml repos over which no pass was made here', async () => {
+    const { repos, poller, interest } = open();
+    const [first, ...others] = repos.map(({ subject }) => subject);
+    interest.learn(first ?? '', []);
+    assert.deepEqual(await findConcerned(hintOf('ghcr.io', 'acme/web'), { repos, poller, interest }), others);
+  });
+
   it('concerns a Yaml repo also while no pass over it was made here', async () => {
     const { repos, poller, interest } = open();
     await poller.tags.look({ repository: web, pushTimes: false });
