@@ -7,7 +7,7 @@ import { waitUntil } from '../wait-until.ts';
 import { notifyPush, startListening, stop } from './listening.ts';
 import { makeApp } from './manifests.ts';
 import { until } from './run-program.ts';
-import { type Metrics, scrape, scrapeUntil } from './scrape.ts';
+import { type Metrics, scrapeUntil } from './scrape.ts';
 import { readTree, startWorld, type World } from './world.ts';
 
 const repository = 'acme/web';
@@ -74,10 +74,10 @@ describe('two daemons that share one Redis', () => {
       versions.map((change) => `shop/web: ${change}`),
     );
 
-    const all = await Promise.all(pair.urls.map(scrape));
+    // A pass that is asked for in a moment looks like one that comes in an hour: it may be under way now.
+    const all = await scrapeUntil(pair.urls, (...both) => both.every(isQuiet));
     const valuesOf = (name: string): readonly number[] => all.flatMap((metrics) => metrics.get(name) ?? []);
     const sumOf = (name: string): number => valuesOf(name).reduce((sum, value) => sum + value, 0);
-    assert.deepEqual(all.map(jobsOf), [quiet, quiet]);
     assert.equal(sumOf(`tallyman_updates_total{repo="${pair.repo}",policy="shop/web"}`), 3);
     assert.equal(sumOf(`tallyman_passes_total{repo="${pair.repo}",outcome="committed"}`), 3);
     assert.equal(sumOf(`tallyman_passes_total{repo="${pair.repo}",outcome="failed"}`), 0);
