@@ -5,7 +5,7 @@ import { waitUntil } from '../wait-until.ts';
 /** By name and labels, as they stand in the line. */
 export type Metrics = ReadonlyMap<string, number>;
 
-export async function scrape(url: string): Promise<Metrics> {
+async function scrape(url: string): Promise<Metrics> {
   const answer = await fetch(`${url}/metrics`);
   assert.equal(answer.status, 200);
   assert.match(answer.headers.get('content-type') ?? '', /^text\/plain/);
