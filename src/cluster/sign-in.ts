@@ -31,11 +31,11 @@ export function createSignIn(load: () => KubeConfig): SignIn {
   function begin(): Promise<https.RequestOptions> {
     const credentials = getCredentials(config);
     const letGo = (): void => {
+      clearTimeout(timer);
       if (coming === credentials) coming = undefined;
     };
-    const timer = setTimeout(letGo, hangingMs);
-    timer.unref();
-    credentials.finally(() => clearTimeout(timer)).then(letGo, letGo);
+    const timer = setTimeout(letGo, hangingMs).unref();
+    credentials.then(letGo, letGo);
     return credentials;
   }
 

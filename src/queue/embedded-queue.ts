@@ -81,7 +81,7 @@ export function createEmbeddedQueue({ clock }: { clock: Pick<Clock, 'nowMs' | 's
       const { worker, ended } = createWorker(run, options, clock);
       workers.add(worker);
       begin();
-      await untilAborted(options.signal);
+      await waitForAbort(options.signal);
       workers.delete(worker);
       if (workers.size === 0) alarm.clear();
       await ended();
@@ -132,7 +132,7 @@ async function runOnce({ run, signal }: Worker, { subject, dueMs }: Wish): Promi
   }
 }
 
-async function untilAborted(signal: AbortSignal): Promise<void> {
+async function waitForAbort(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

@@ -39,14 +39,11 @@ export function createRedisLedger(
   const lookForFlush = createFlushWatch({ ask, keyPrefix }, log);
   const toKey = (repository: string): string => `${keyPrefix}ledger:${repository}`;
 
-  async function get(repository: string, signal: AbortSignal): Promise<string> {
+  async function get(repository: string, { signal, keep }: { signal: AbortSignal; keep: boolean }): Promise<string> {
     const asked = { code: 'LedgerUnavailable', task: 'read the ledger', signal } as const;
-    return (await ask(asked, (client) => client.get(toKey(repository)))) ?? '';
-  }
-
-  async function getToRecord(repository: string, signal: AbortSignal): Promise<string> {
-    const asked = { code: 'LedgerUnavailable', task: 'read the ledger', signal } as const;
-    return String(await ask(asked, (client) => client.eval(getAndKeep, 1, toKey(repository))));
+    const key = toKey(repository);
+    const text = await ask<unknown>(asked, (client) => (keep ? client.eval(getAndKeep, 1, key) : client.get(key)));
+    return String(text ?? '');
   }
 
   function unpack(repository: string, text: string): Entries {
@@ -63,7 +60,7 @@ export function createRedisLedger(
   async function record(repository: string, look: RepositoryLook, signal: AbortSignal): Promise<Entries> {
     const asked = { code: 'LedgerUnavailable', task: 'write the ledger', signal } as const;
     for (let tries = 1; tries <= maxTries; tries += 1) {
-      const text = await getToRecord(repository, signal);
+      const text = await get(repository, { signal, keep: true });
       const known = unpack(repository, text);
       const next = mergeSightings(known, look);
       if (next === known) return known;
@@ -80,7 +77,7 @@ export function createRedisLedger(
       const [nowMs] = await Promise.all([tellTime(options), lookForFlush(options)]);
       return nowMs;
     },
-    read: async (repository, { signal }) => unpack(repository, await get(repository, signal)),
+    read: async (repository, { signal }) => unpack(repository, await get(repository, { signal, keep: false })),
     record: (repository, look, { signal }) => record(repository, look, signal),
     close: async () => undefined,
   };
